@@ -1,0 +1,183 @@
+"""From the socket to a function and back: the ASGI application.
+
+In this order: find the operation, ask who is there, read and check the body,
+check the ids in the path, act, answer. Every answer is JSON and carries its
+request id; an error that nobody foresaw is a 500 whose traceback is in the log
+under that id.
+"""
+
+import logging
+import os
+import time
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from typing import Any, NamedTuple
+
+from weft.api import assistants, messages, meta, threads
+from weft.api.call import Answer, Call, Rooms
+from weft.api.door import Door
+from weft.api.idempotency import Repeats, key_of
+from weft.api.routing import Router
+from weft.domain.errors import ApiError, BadRequest, BodyTooLarge, MethodNotAllowed
+from weft.wire.body import decode_query
+from weft.wire.errors import error_body
+from weft.wire.operations import PATH_IDS, TABLE, Operation
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Function = Callable[[Call[Any]], Awaitable[Answer]]
+
+RESOURCES = (threads, messages, assistants)
+
+logger = logging.getLogger("weft.api")
+
+
+class ClientGone(Exception):
+    """The client closed the connection before its request was complete."""
+
+
+class Route(NamedTuple):
+    """An operation and the function that does it."""
+
+    operation: Operation
+    function: Function
+
+
+def functions() -> dict[str, Function]:
+    """Return the function of each operation by its operation id: the one that bears its name.
+
+    Raises: LookupError unless there is exactly one for each.
+    """
+    found = {}
+    for operation in TABLE:
+        having = [module for module in RESOURCES if hasattr(module, operation.function_name)]
+        if len(having) != 1:
+            raise LookupError(f"{operation.id} has {len(having)} functions, not one")
+        found[operation.id] = getattr(having[0], operation.function_name)
+    return found
+
+
+class App:
+    """The API as an ASGI application."""
+
+    def __init__(
+        self,
+        rooms: Rooms,
+        door: Door,
+        *,
+        max_body_bytes: int,
+        acting: Mapping[str, Function] | None = None,
+    ) -> None:
+        """`acting` gives other functions by operation id; a benchmark puts constants there."""
+        chosen = acting or functions()
+        self._rooms = rooms
+        self._door = door
+        self._max_body_bytes = max_body_bytes
+        self._repeats = Repeats(rooms.database, rooms.now)
+        self._router = Router(
+            (operation.method, operation.path, Route(operation, chosen[operation.id]))
+            for operation in TABLE
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one HTTP request."""
+        started = time.perf_counter()
+        request_id = f"req_{os.urandom(16).hex()}"
+        try:
+            answer = await self._answer(scope, receive)
+        except ApiError as error:
+            if error.status >= 500:
+                logger.error("%s %s: %s", request_id, scope["path"], error)
+            answer = Answer(error_body(error), error.status, error.headers)
+        except ClientGone:
+            return
+        except Exception:
+            logger.exception("%s %s %s failed", request_id, scope["method"], scope["path"])
+            internal = ApiError.internal(request_id)
+            answer = Answer(error_body(internal), internal.status)
+        body = answer.body.encode("utf-8")
+        elapsed_ms = int((time.perf_counter() - started) * 1000)
+        await send(
+            {
+                "type": "http.response.start",
+                "status": answer.status,
+                "headers": [
+                    (b"content-type", b"application/json"),
+                    (b"content-length", b"%d" % len(body)),
+                    (b"openai-version", b"2020-10-01"),
+                    (b"openai-processing-ms", b"%d" % elapsed_ms),
+                    (b"x-request-id", request_id.encode("ascii")),
+                    *answer.headers,
+                ],
+            }
+        )
+        await send({"type": "http.response.body", "body": body})
+
+    async def _answer(self, scope: Scope, receive: Receive) -> Answer:
+        method, path = scope["method"], scope["path"]
+        if path in meta.PATHS:
+            if method != "GET":
+                raise MethodNotAllowed(method, path, ["GET"])
+            return await meta.answer_meta(path, scope["query_string"], self._rooms.database)
+        headers = dict(scope["headers"])
+        (operation, function), params, named = self._router.find(method, path)
+        project = await self._door.project_of(headers, named)
+        raw = b""
+        body = query = None
+        if method == "POST":
+            raw = await _read(receive, headers, self._max_body_bytes)
+        if operation.body is not None:
+            _require_json(headers, raw)
+            body = operation.body.decode(raw)
+        if params:
+            _require_ids(params)
+        if operation.query is not None:
+            query = decode_query(scope["query_string"], operation.query)
+        key = key_of(headers, method, path, raw)
+        call = Call(self._rooms, project, params, query, body, key)
+        if key is None:
+            return await function(call)
+        return await self._repeats.once(project, key, lambda: function(call))
+
+
+async def _read(receive: Receive, headers: Mapping[bytes, bytes], limit_bytes: int) -> bytes:
+    """Return the body, holding no more of it than `limit_bytes`.
+
+    Raises: BodyTooLarge, before reading when the length was announced; ClientGone.
+    """
+    announced = headers.get(b"content-length", b"0")
+    if announced.isdigit() and int(announced) > limit_bytes:
+        raise BodyTooLarge(limit_bytes)
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        part = message.get("body", b"")
+        size += len(part)
+        if size > limit_bytes:
+            raise BodyTooLarge(limit_bytes)
+        if not message.get("more_body", False):
+            return b"".join((*parts, part)) if parts else part
+        parts.append(part)
+
+
+def _require_json(headers: Mapping[bytes, bytes], raw: bytes) -> None:
+    """Raise BadRequest for a body that says it is not JSON."""
+    content_type = headers.get(b"content-type")
+    if content_type == b"application/json" or content_type is None or not raw:
+        return
+    text = content_type.decode("latin-1")
+    kind = text.partition(";")[0].strip().lower()
+    if kind != "application/json" and not kind.endswith("+json"):
+        raise BadRequest.content_type(text)
+
+
+def _require_ids(params: dict[str, str]) -> None:
+    """Raise BadRequest for an id in the path that is of another kind."""
+    for name, value in params.items():
+        prefix = PATH_IDS[name]
+        if not value.startswith(prefix):
+            raise BadRequest.id_prefix(name, value, prefix)

@@ -1,0 +1,194 @@
+"""The command line. Each command imports what it needs when it runs, so that `--help` is quick."""
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from weft import __version__
+
+if TYPE_CHECKING:
+    from weft.config import Settings
+
+DESCRIPTION = "The Threads API that you host yourself."
+EPILOG = """\
+examples:
+  weft serve                             data in ./weft-data, http://127.0.0.1:8000/v1
+  weft serve --port 9000 --data-dir /srv/weft
+  weft keys create --project shop        prints the key, once
+  weft backup weft-2026-11-23.db         while the server runs
+
+Settings come from weft.toml in the working directory (or the file named by
+WEFT_CONFIG), then from WEFT_HOST, WEFT_PORT, WEFT_DATA_DIR, WEFT_INSECURE,
+WEFT_MAX_BODY_BYTES and WEFT_LOG_LEVEL, then from the flags.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit status: 0 done, 1 it could not be done, 2 wrong usage."""
+    parser = _parser()
+    chosen = parser.parse_args(arguments)
+    if chosen.command is None:
+        parser.print_help()
+        return 2
+    try:
+        status: int = chosen.act(chosen)
+    except KeyboardInterrupt:
+        return 130
+    except _expected() as fault:
+        print(f"weft: {fault}", file=sys.stderr)
+        return 1
+    return status
+
+
+def _expected() -> tuple[type[Exception], ...]:
+    """Return the errors that are told in one line; anything else is a bug and shows itself."""
+    from weft.config import SettingsError
+    from weft.domain.errors import ApiError
+    from weft.main import CannotStart
+    from weft.store.folder import FolderHeld
+    from weft.store.migrations import MigrationError
+
+    return (SettingsError, CannotStart, FolderHeld, MigrationError, ApiError, OSError)
+
+
+def _parser() -> argparse.ArgumentParser:
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(
+        "weft", description=DESCRIPTION, epilog=EPILOG, formatter_class=raw
+    )
+    parser.add_argument("--version", action="version", version=f"weft {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+    folder = argparse.ArgumentParser(add_help=False)
+    folder.add_argument("--data-dir", metavar="DIR", help="where everything is kept (./weft-data)")
+
+    serve = commands.add_parser("serve", parents=[folder], help="run the server")
+    serve.add_argument("--host", help="the address to listen on (127.0.0.1)")
+    serve.add_argument("--port", type=int, help="the port (8000); 0 takes a free one")
+    serve.add_argument(
+        "--insecure",
+        action="store_true",
+        default=None,
+        help="listen beyond this machine although no API key exists",
+    )
+    serve.add_argument(
+        "--max-body-bytes", type=int, metavar="N", help="the largest request body (33554432)"
+    )
+    serve.add_argument("--log-level", choices=["debug", "info", "warning", "error"])
+    serve.set_defaults(act=_serve)
+
+    keys = commands.add_parser("keys", help="create, list and revoke API keys")
+    keys.set_defaults(act=lambda _: _help(keys))
+    actions = keys.add_subparsers(metavar="ACTION", title="actions")
+    create = actions.add_parser("create", parents=[folder], help="make a key and print it, once")
+    create.add_argument("--project", default="default", help="whose objects it sees (default)")
+    create.add_argument("--name", default="", help="a note for yourself")
+    create.set_defaults(act=_create_key)
+    listing = actions.add_parser("list", parents=[folder], help="show every key, never its secret")
+    listing.set_defaults(act=_list_keys)
+    revoke = actions.add_parser("revoke", parents=[folder], help="make a key useless within 5 s")
+    revoke.add_argument("id", help="the id that 'weft keys list' shows")
+    revoke.set_defaults(act=_revoke_key)
+
+    backup = commands.add_parser(
+        "backup", parents=[folder], help="copy the database to a file, in use or not"
+    )
+    backup.add_argument("file", type=Path, help="the file to write; it must not exist yet")
+    backup.set_defaults(act=_backup)
+    return parser
+
+
+def _help(parser: argparse.ArgumentParser) -> int:
+    parser.print_help()
+    return 2
+
+
+def _settings(chosen: argparse.Namespace) -> "Settings":
+    from weft.config import Settings, load
+
+    return load({name: getattr(chosen, name, None) for name in Settings.__struct_fields__})
+
+
+def _serve(chosen: argparse.Namespace) -> int:
+    import asyncio
+    import logging
+
+    import uvloop
+
+    from weft.main import serve
+
+    settings = _settings(chosen)
+    logging.basicConfig(
+        level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(serve(settings))
+    return 0
+
+
+def _create_key(chosen: argparse.Namespace) -> int:
+    from weft.main import create_key
+
+    key_id, key = create_key(_settings(chosen), chosen.project, chosen.name)
+    print(f"{key}\n", flush=True)
+    print(
+        f"This is the key {key_id} of project '{chosen.project}'. It is shown only now.",
+        file=sys.stderr,
+    )
+    return 0
+
+
+def _list_keys(chosen: argparse.Namespace) -> int:
+    from weft.main import list_keys
+
+    found = list_keys(_settings(chosen))
+    if not found:
+        print("No key yet: the server is open to this machine only. Make one: weft keys create")
+    rows = [("ID", "PROJECT", "KEY", "CREATED", "STATE", "NAME")]
+    for key in found:
+        state = "active" if key.revoked_at is None else f"revoked {_date(key.revoked_at)}"
+        rows.append((key.id, key.project, f"...{key.hint}", _date(key.created_at), state, key.name))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows if found else []:
+        print("  ".join(map(str.ljust, row, widths)).rstrip())
+    return 0
+
+
+def _revoke_key(chosen: argparse.Namespace) -> int:
+    from weft.main import revoke_key
+
+    if not revoke_key(_settings(chosen), chosen.id):
+        print(f"weft: there is no active key with id '{chosen.id}'", file=sys.stderr)
+        return 1
+    print(f"Revoked {chosen.id}; a running server refuses it within 5 seconds.")
+    return 0
+
+
+def _backup(chosen: argparse.Namespace) -> int:
+    from weft.main import backup_database
+
+    shown = 0.0
+
+    def progress(done: int, total: int) -> None:
+        nonlocal shown
+        is_last = done == total
+        if sys.stderr.isatty() and (is_last or time.monotonic() - shown > 0.1):
+            shown = time.monotonic()
+            end = "\n" if is_last else ""
+            print(
+                f"\r{done * 100 // max(total, 1):3d} % of {total} pages", end=end, file=sys.stderr
+            )
+
+    size_bytes = backup_database(_settings(chosen), chosen.file, progress)
+    print(
+        f"Wrote {chosen.file} ({size_bytes:,} bytes), checked. To go back: stop the server and "
+        "put it in the data folder as weft.db."
+    )
+    return 0
+
+
+def _date(instant: int) -> str:
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(instant))

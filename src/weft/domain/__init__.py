@@ -1,0 +1,5 @@
+"""What is true of Weft's objects without a disk, a socket or a clock.
+
+Errors and identifiers live here; the life of a run joins them. Nothing in this
+room does I/O, reads the time or imports another room.
+"""

@@ -1,0 +1,29 @@
+"""Timed chores: sweeping what was deleted and what has expired."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from weft.domain.errors import Unavailable
+from weft.store.database import Database
+from weft.store.sweep import sweep_old, sweep_threads
+
+EVERY_S = 1.0
+OLD_EVERY = 30  # of those rounds
+
+logger = logging.getLogger("weft.keeper")
+
+
+async def keep(database: Database, now: Callable[[], int]) -> None:
+    """Do the chores until cancelled. A database that cannot serve is tried again."""
+    rounds = 0
+    while True:
+        try:
+            while await sweep_threads(database):
+                await asyncio.sleep(0)  # others first: a slice at a time
+            if rounds % OLD_EVERY == 0:
+                await sweep_old(database, now())
+        except Unavailable as fault:
+            logger.warning("the chores have to wait: %s", fault)
+        rounds += 1
+        await asyncio.sleep(EVERY_S)

@@ -1,0 +1,220 @@
+"""The composition root: builds the rooms, starts and stops them in order."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import re
+import socket
+import sys
+import time
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from weft.api.app import App
+from weft.api.call import Rooms
+from weft.api.door import Door
+from weft.config import Settings
+from weft.domain.errors import BadRequest
+from weft.domain.ids import Ids
+from weft.engine.keeper import keep
+from weft.store import keys
+from weft.store.database import Refused, Statement
+from weft.store.folder import DATABASE, FolderLock, database_in
+from weft.store.sqlite import Sqlite, backup, migrate
+from weft.wire.errors import error_body
+
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+BACKLOG = 2048
+PROJECT_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
+GRACE_S = 8  # how long requests may finish after SIGTERM
+
+logger = logging.getLogger("weft")
+
+
+class CannotStart(Exception):
+    """The server will not start; the message says why and what to do."""
+
+
+class _JsonProtocol(HttpToolsProtocol):
+    """Answers what is not HTTP the way everything else is answered: in JSON."""
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse a malformed request and close."""
+        body = error_body(BadRequest(msg)).encode("utf-8")
+        self.transport.write(
+            b"HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\n"
+            b"content-length: %d\r\nconnection: close\r\n\r\n%b" % (len(body), body)
+        )
+        self.transport.close()
+
+
+def now() -> int:
+    """Return unix seconds."""
+    return int(time.time())
+
+
+def now_us() -> int:
+    """Return unix microseconds."""
+    return time.time_ns() // 1000
+
+
+@contextlib.asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[Rooms]:
+    """Open the store, brought up to date, with its chores running; close it in the end."""
+    path = database_in(settings.data_path)
+    for step in migrate(path):
+        logger.info("applied migration %s", step)
+    database = Sqlite(path)
+    chores = asyncio.create_task(keep(database, now))
+    try:
+        yield Rooms(database, Ids(now_us), now)
+    finally:
+        chores.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await chores
+        await database.close()
+
+
+async def serve(settings: Settings) -> None:
+    """Serve until SIGINT or SIGTERM.
+
+    Raises: CannotStart, store.folder.FolderHeld, store.migrations.MigrationError.
+    """
+    listening = _listen(settings)
+    address = _url(settings, listening)
+    with listening, FolderLock(settings.data_path, f"process {os.getpid()} at {address}"):
+        async with opened(settings) as rooms:
+            has_keys = await keys.any_exist(rooms.database)
+            if not has_keys and settings.host not in LOOPBACK and not settings.insecure:
+                raise CannotStart(
+                    f"No API key exists, so {settings.host} would let anybody in. Create a key "
+                    f"first (weft keys create --data-dir {settings.data_dir}), or say --insecure "
+                    "if the network itself keeps others out."
+                )
+            app = App(
+                rooms,
+                Door(rooms.database, is_insecure=settings.insecure),
+                max_body_bytes=settings.max_body_bytes,
+            )
+            _announce(settings, address, has_keys)
+            await _Server(app).serve(sockets=[listening])
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, app: App) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                http=_JsonProtocol,
+                loop="uvloop",
+                lifespan="off",
+                interface="asgi3",
+                access_log=False,
+                log_config=None,
+                server_header=False,
+                proxy_headers=False,
+                timeout_graceful_shutdown=GRACE_S,
+            )
+        )
+
+
+def _listen(settings: Settings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((settings.host, settings.port))
+    except OSError as fault:
+        listening.close()
+        raise CannotStart(
+            f"Cannot listen on {settings.host} port {settings.port}: {fault.strerror}. "
+            "Choose another with --port (0 takes a free one)."
+        ) from fault
+    listening.listen(BACKLOG)
+    listening.setblocking(False)
+    return listening
+
+
+def _url(settings: Settings, listening: socket.socket) -> str:
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return f"http://{host}:{listening.getsockname()[1]}"
+
+
+def _announce(settings: Settings, address: str, has_keys: bool) -> None:
+    """Say on standard output where the server is and who may use it."""
+    lines = [f"Weft is serving the Threads API at {address}/v1", f"  data: {settings.data_dir}"]
+    if has_keys:
+        lines.append("  keys: required (weft keys list)")
+    else:
+        who = "anybody who reaches it" if settings.insecure else "this machine only"
+        lines.append(f"  keys: none yet, open to {who} (weft keys create)")
+    print("\n".join(lines), file=sys.stdout, flush=True)
+
+
+# --- tools that work beside a running server --------------------------------------------------
+
+
+def create_key(settings: Settings, project: str, name: str) -> tuple[str, str]:
+    """Make a key for a project and return its id and the key itself, which nothing stores.
+
+    Raises: CannotStart for a project name that could not stand in a path.
+    """
+    if not PROJECT_NAME.fullmatch(project):
+        raise CannotStart(
+            f"'{project}' cannot name a project: use 1 to 64 letters, digits, '.', '_' and '-'."
+        )
+    ids = Ids(now_us)
+    key_id, key = ids.new("key_"), keys.PREFIX + ids.random(keys.RANDOM_CHARACTERS)
+    asyncio.run(_write_beside(settings, keys.insert(key_id, key, project, name, now())))
+    return key_id, key
+
+
+def revoke_key(settings: Settings, key_id: str) -> bool:
+    """Revoke a key; say whether there was an active one with this id."""
+    try:
+        asyncio.run(_write_beside(settings, keys.revoke(key_id, now())))
+    except Refused:
+        return False
+    return True
+
+
+def list_keys(settings: Settings) -> list[keys.KeyInfo]:
+    """Return every key, oldest first."""
+
+    async def read() -> list[keys.KeyInfo]:
+        async with _beside(settings) as database:
+            return await keys.all_keys(database)
+
+    return asyncio.run(read())
+
+
+def backup_database(settings: Settings, file: Path, progress: Callable[[int, int], None]) -> int:
+    """Copy the database to a new file and return its size in bytes.
+
+    Raises: CannotStart when there is nothing to copy; FileExistsError.
+    """
+    path = settings.data_path / DATABASE
+    if not path.exists():
+        raise CannotStart(f"There is no database in {settings.data_dir}: nothing to back up.")
+    backup(path, file, progress)
+    return file.stat().st_size
+
+
+@contextlib.asynccontextmanager
+async def _beside(settings: Settings) -> AsyncIterator[Sqlite]:
+    path = database_in(settings.data_path)
+    migrate(path)
+    database = Sqlite(path)
+    try:
+        yield database
+    finally:
+        await database.close()
+
+
+async def _write_beside(settings: Settings, statement: Statement) -> None:
+    async with _beside(settings) as database:
+        await database.write((statement,))

@@ -1,0 +1,258 @@
+-- Statements that every database understands. Each has its reason above it.
+-- Parameters are named; instants are unix seconds; wire is the object's JSON.
+-- A row with deleted_at is a tombstone: it hides, but its place in a list stays known
+-- for a day, because clients delete while they page.
+
+-- === threads ==============================================================================
+
+-- name: thread_insert
+-- A new thread: its id is fresh, so nothing can stand in its way.
+INSERT INTO thread (id, project, created_at, inserted_at, wire)
+VALUES (:id, :project, :created_at, :now, :wire);
+
+-- name: thread_restore
+-- A thread with its own id: only where there is none, or one that is deleted and swept.
+INSERT INTO thread (id, project, created_at, inserted_at, wire)
+VALUES (:id, :project, :created_at, :now, :wire)
+ON CONFLICT (id, project) DO UPDATE
+SET created_at = excluded.created_at, inserted_at = excluded.inserted_at,
+    wire = excluded.wire, deleted_at = NULL, is_swept = 0
+WHERE thread.deleted_at IS NOT NULL AND thread.is_swept = 1
+RETURNING id;
+
+-- name: thread_get
+-- The whole answer of GET in one lookup.
+SELECT wire FROM thread WHERE id = :id AND project = :project AND deleted_at IS NULL;
+
+-- name: thread_place
+-- Where a thread stands in lists, also when it is deleted: for cursors and for restoring.
+SELECT created_at, id, deleted_at, is_swept FROM thread WHERE id = :id AND project = :project;
+
+-- name: thread_replace
+-- Compare and set: two changes at once never lose one of them.
+UPDATE thread SET wire = :wire
+WHERE id = :id AND project = :project AND deleted_at IS NULL AND wire = :was
+RETURNING id;
+
+-- name: thread_delete
+-- Hides a thread and everything under it at once; the messages are swept later.
+UPDATE thread SET deleted_at = :now, wire = ''
+WHERE id = :id AND project = :project AND deleted_at IS NULL AND wire = :was
+RETURNING id;
+
+-- name: thread_list_asc
+-- Both bounds are always there (open ends are extreme values), so that one plan serves all.
+SELECT id, wire FROM thread
+WHERE project = :project AND deleted_at IS NULL
+  AND (created_at, id) > (:low_at, :low_id) AND (created_at, id) < (:high_at, :high_id)
+ORDER BY created_at, id LIMIT :limit;
+
+-- name: thread_list_desc
+SELECT id, wire FROM thread
+WHERE project = :project AND deleted_at IS NULL
+  AND (created_at, id) > (:low_at, :low_id) AND (created_at, id) < (:high_at, :high_id)
+ORDER BY created_at DESC, id DESC LIMIT :limit;
+
+-- name: thread_metadata_insert
+INSERT INTO thread_metadata (project, key, value, created_at, thread_id)
+VALUES (:project, :key, :value, :created_at, :thread_id);
+
+-- name: thread_metadata_delete
+DELETE FROM thread_metadata
+WHERE project = :project AND key = :key AND value = :value
+  AND created_at = :created_at AND thread_id = :thread_id;
+
+-- name: thread_metadata_count
+-- How common a pair is, without counting further than it matters.
+SELECT count(*) FROM (
+  SELECT 1 FROM thread_metadata
+  WHERE project = :project AND key = :key AND value = :value LIMIT :most
+) AS some;
+
+-- === messages =============================================================================
+
+-- name: message_insert
+-- A message of a thread that is made in the same write.
+INSERT INTO message (thread_id, project, id, created_at, position, run_id, inserted_at, wire)
+VALUES (:thread_id, :project, :id, :created_at, :position, :run_id, :now, :wire);
+
+-- name: message_append
+-- The last message of a thread that exists. Refused when a newer one stands there (another
+-- node's clock is ahead): the date of new messages never decreases.
+INSERT INTO message (thread_id, project, id, created_at, position, run_id, inserted_at, wire)
+SELECT :thread_id, :project, :id, :created_at,
+       coalesce((SELECT max(position) FROM message
+                 WHERE thread_id = :thread_id AND project = :project
+                   AND created_at = :created_at), 0) + 1,
+       :run_id, :now, :wire
+WHERE EXISTS (SELECT 1 FROM thread
+              WHERE id = :thread_id AND project = :project AND deleted_at IS NULL)
+  AND NOT EXISTS (SELECT 1 FROM message
+                  WHERE thread_id = :thread_id AND project = :project
+                    AND created_at > :created_at)
+RETURNING position;
+
+-- name: message_restore
+-- A message with its own id and date; it may take the place of a deleted one.
+INSERT INTO message (thread_id, project, id, created_at, position, run_id, inserted_at, wire)
+SELECT :thread_id, :project, :id, :created_at,
+       coalesce((SELECT max(position) FROM message
+                 WHERE thread_id = :thread_id AND project = :project
+                   AND created_at = :created_at), 0) + 1,
+       :run_id, :now, :wire
+WHERE EXISTS (SELECT 1 FROM thread
+              WHERE id = :thread_id AND project = :project AND deleted_at IS NULL)
+ON CONFLICT (thread_id, project, id) DO UPDATE
+SET created_at = excluded.created_at, position = excluded.position, run_id = excluded.run_id,
+    inserted_at = excluded.inserted_at, wire = excluded.wire, deleted_at = NULL
+WHERE message.deleted_at IS NOT NULL
+RETURNING position;
+
+-- name: message_newest_date
+SELECT max(created_at) FROM message WHERE thread_id = :thread_id AND project = :project;
+
+-- name: message_get
+SELECT wire FROM message
+WHERE thread_id = :thread_id AND project = :project AND id = :id AND deleted_at IS NULL
+  AND EXISTS (SELECT 1 FROM thread
+              WHERE id = :thread_id AND project = :project AND deleted_at IS NULL);
+
+-- name: message_place
+-- Where a message stands in its thread, also when it is deleted.
+SELECT created_at, position, deleted_at FROM message
+WHERE thread_id = :thread_id AND project = :project AND id = :id;
+
+-- name: message_replace
+UPDATE message SET wire = :wire
+WHERE thread_id = :thread_id AND project = :project AND id = :id AND deleted_at IS NULL
+  AND wire = :was
+  AND EXISTS (SELECT 1 FROM thread
+              WHERE id = :thread_id AND project = :project AND deleted_at IS NULL)
+RETURNING id;
+
+-- name: message_delete
+-- The text goes, the place stays for a day.
+UPDATE message SET deleted_at = :now, wire = ''
+WHERE thread_id = :thread_id AND project = :project AND id = :id AND deleted_at IS NULL
+  AND EXISTS (SELECT 1 FROM thread
+              WHERE id = :thread_id AND project = :project AND deleted_at IS NULL)
+RETURNING id;
+
+-- name: message_list_asc
+SELECT id, wire FROM message
+WHERE thread_id = :thread_id AND project = :project AND deleted_at IS NULL
+  AND (created_at, position) > (:low_at, :low_id)
+  AND (created_at, position) < (:high_at, :high_id)
+  AND EXISTS (SELECT 1 FROM thread
+              WHERE id = :thread_id AND project = :project AND deleted_at IS NULL)
+ORDER BY created_at, position LIMIT :limit;
+
+-- name: message_list_desc
+SELECT id, wire FROM message
+WHERE thread_id = :thread_id AND project = :project AND deleted_at IS NULL
+  AND (created_at, position) > (:low_at, :low_id)
+  AND (created_at, position) < (:high_at, :high_id)
+  AND EXISTS (SELECT 1 FROM thread
+              WHERE id = :thread_id AND project = :project AND deleted_at IS NULL)
+ORDER BY created_at DESC, position DESC LIMIT :limit;
+
+-- name: message_list_of_run_asc
+SELECT id, wire FROM message
+WHERE thread_id = :thread_id AND project = :project AND run_id = :run_id AND deleted_at IS NULL
+  AND (created_at, position) > (:low_at, :low_id)
+  AND (created_at, position) < (:high_at, :high_id)
+  AND EXISTS (SELECT 1 FROM thread
+              WHERE id = :thread_id AND project = :project AND deleted_at IS NULL)
+ORDER BY created_at, position LIMIT :limit;
+
+-- name: message_list_of_run_desc
+SELECT id, wire FROM message
+WHERE thread_id = :thread_id AND project = :project AND run_id = :run_id AND deleted_at IS NULL
+  AND (created_at, position) > (:low_at, :low_id)
+  AND (created_at, position) < (:high_at, :high_id)
+  AND EXISTS (SELECT 1 FROM thread
+              WHERE id = :thread_id AND project = :project AND deleted_at IS NULL)
+ORDER BY created_at DESC, position DESC LIMIT :limit;
+
+-- === assistants ===========================================================================
+
+-- name: assistant_insert
+INSERT INTO assistant (id, project, created_at, inserted_at, wire)
+VALUES (:id, :project, :created_at, :now, :wire);
+
+-- name: assistant_get
+SELECT wire FROM assistant WHERE id = :id AND project = :project AND deleted_at IS NULL;
+
+-- name: assistant_place
+SELECT created_at, id, deleted_at FROM assistant WHERE id = :id AND project = :project;
+
+-- name: assistant_replace
+UPDATE assistant SET wire = :wire
+WHERE id = :id AND project = :project AND deleted_at IS NULL AND wire = :was
+RETURNING id;
+
+-- name: assistant_delete
+UPDATE assistant SET deleted_at = :now, wire = ''
+WHERE id = :id AND project = :project AND deleted_at IS NULL
+RETURNING id;
+
+-- name: assistant_list_asc
+SELECT id, wire FROM assistant
+WHERE project = :project AND deleted_at IS NULL
+  AND (created_at, id) > (:low_at, :low_id) AND (created_at, id) < (:high_at, :high_id)
+ORDER BY created_at, id LIMIT :limit;
+
+-- name: assistant_list_desc
+SELECT id, wire FROM assistant
+WHERE project = :project AND deleted_at IS NULL
+  AND (created_at, id) > (:low_at, :low_id) AND (created_at, id) < (:high_at, :high_id)
+ORDER BY created_at DESC, id DESC LIMIT :limit;
+
+-- === idempotency ==========================================================================
+
+-- name: idempotency_get
+SELECT request_hash, status, answer FROM idempotency
+WHERE project = :project AND key = :key AND created_at > :expired_at;
+
+-- name: idempotency_insert
+-- The answer goes in with the write that it answers for. A live key refuses the whole write.
+INSERT INTO idempotency (project, key, request_hash, status, answer, created_at)
+VALUES (:project, :key, :request_hash, :status, :answer, :now)
+ON CONFLICT (project, key) DO UPDATE
+SET request_hash = excluded.request_hash, status = excluded.status,
+    answer = excluded.answer, created_at = excluded.created_at
+WHERE idempotency.created_at <= :expired_at
+RETURNING key;
+
+-- === API keys =============================================================================
+
+-- name: key_insert
+INSERT INTO api_key (id, project, name, hash, hint, created_at)
+VALUES (:id, :project, :name, :hash, :hint, :now);
+
+-- name: key_project
+-- Who is asking: the project of a key that is not revoked.
+SELECT project FROM api_key WHERE hash = :hash AND revoked_at IS NULL;
+
+-- name: key_any
+-- Once a key has existed, nobody comes in without one again.
+SELECT 1 FROM api_key LIMIT 1;
+
+-- name: key_list
+SELECT id, project, name, hint, created_at, revoked_at FROM api_key ORDER BY created_at, id;
+
+-- name: key_revoke
+UPDATE api_key SET revoked_at = :now WHERE id = :id AND revoked_at IS NULL RETURNING id;
+
+-- === timed chores =========================================================================
+
+-- name: sweep_next_thread
+-- A deleted thread whose messages are still there, oldest first.
+SELECT id, project FROM thread
+WHERE deleted_at IS NOT NULL AND is_swept = 0 ORDER BY deleted_at LIMIT 1;
+
+-- name: sweep_mark_thread
+-- Says so when the last message is gone; until then it changes nothing.
+UPDATE thread SET is_swept = 1
+WHERE id = :id AND project = :project AND deleted_at IS NOT NULL
+  AND NOT EXISTS (SELECT 1 FROM message WHERE thread_id = :id AND project = :project);

@@ -1,0 +1,66 @@
+-- What only SQLite says this way: row ids name the rows of a slice, JSON opens into rows.
+
+-- name: sweep_messages
+-- A slice of a deleted thread's messages.
+DELETE FROM message WHERE rowid IN (
+  SELECT rowid FROM message WHERE thread_id = :id AND project = :project LIMIT :slice
+);
+
+-- name: sweep_old_threads
+-- Tombstones whose day as a cursor is over.
+DELETE FROM thread WHERE (id, project) IN (
+  SELECT id, project FROM thread
+  WHERE deleted_at < :before AND is_swept = 1 LIMIT :slice
+);
+
+-- name: sweep_old_messages
+DELETE FROM message WHERE rowid IN (
+  SELECT rowid FROM message WHERE deleted_at < :before LIMIT :slice
+);
+
+-- name: sweep_old_assistants
+DELETE FROM assistant WHERE (id, project) IN (
+  SELECT id, project FROM assistant WHERE deleted_at < :before LIMIT :slice
+);
+
+-- name: sweep_old_keys
+-- Idempotency keys that nobody may repeat any more.
+DELETE FROM idempotency WHERE (project, key) IN (
+  SELECT project, key FROM idempotency WHERE created_at < :before LIMIT :slice
+);
+
+-- name: thread_search_asc
+-- Threads with all of some pairs: walks the rarest pair in order of date and looks the
+-- others (a JSON list of [key, value]) up in the same index.
+SELECT thread.id, thread.wire
+FROM thread_metadata AS rarest
+JOIN thread ON thread.id = rarest.thread_id AND thread.project = rarest.project
+WHERE rarest.project = :project AND rarest.key = :key AND rarest.value = :value
+  AND (rarest.created_at, rarest.thread_id) > (:low_at, :low_id)
+  AND (rarest.created_at, rarest.thread_id) < (:high_at, :high_id)
+  AND thread.deleted_at IS NULL
+  AND NOT EXISTS (
+    SELECT 1 FROM json_each(:others) AS wanted
+    WHERE NOT EXISTS (
+      SELECT 1 FROM thread_metadata AS other
+      WHERE other.project = :project AND other.key = wanted.value ->> 0
+        AND other.value = wanted.value ->> 1
+        AND other.created_at = rarest.created_at AND other.thread_id = rarest.thread_id))
+ORDER BY rarest.created_at, rarest.thread_id LIMIT :limit;
+
+-- name: thread_search_desc
+SELECT thread.id, thread.wire
+FROM thread_metadata AS rarest
+JOIN thread ON thread.id = rarest.thread_id AND thread.project = rarest.project
+WHERE rarest.project = :project AND rarest.key = :key AND rarest.value = :value
+  AND (rarest.created_at, rarest.thread_id) > (:low_at, :low_id)
+  AND (rarest.created_at, rarest.thread_id) < (:high_at, :high_id)
+  AND thread.deleted_at IS NULL
+  AND NOT EXISTS (
+    SELECT 1 FROM json_each(:others) AS wanted
+    WHERE NOT EXISTS (
+      SELECT 1 FROM thread_metadata AS other
+      WHERE other.project = :project AND other.key = wanted.value ->> 0
+        AND other.value = wanted.value ->> 1
+        AND other.created_at = rarest.created_at AND other.thread_id = rarest.thread_id))
+ORDER BY rarest.created_at DESC, rarest.thread_id DESC LIMIT :limit;

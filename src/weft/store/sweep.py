@@ -1,0 +1,50 @@
+"""Clearing away what is no longer needed, in slices that delay nobody."""
+
+from weft.store.database import Database, Statement
+
+SLICE = 1000  # rows in one transaction: some milliseconds
+TOMBSTONE_S = 24 * 3600  # how long a deleted object's id stays a valid cursor
+
+_OLD = ("sweep_old_threads", "sweep_old_messages", "sweep_old_assistants", "sweep_old_keys")
+
+
+async def finish_thread(database: Database, project: str, thread_id: str) -> bool:
+    """Clear a deleted thread's messages away.
+
+    Returns: True when nothing of it stands in the way of its id; False when the thread lives.
+    """
+    while True:
+        row = await database.one("thread_place", {"id": thread_id, "project": project})
+        if row is None:
+            return True
+        _, _, deleted_at, is_swept = row
+        if deleted_at is None:
+            return False
+        if is_swept:
+            return True
+        await _sweep_slice(database, project, thread_id)
+
+
+async def sweep_threads(database: Database) -> bool:
+    """Clear away one slice of one deleted thread; say whether there was anything to do."""
+    row = await database.one("sweep_next_thread", {})
+    if row is None:
+        return False
+    thread_id, project = row
+    await _sweep_slice(database, project, thread_id)
+    return True
+
+
+async def sweep_old(database: Database, now: int) -> None:
+    """Remove one slice each of tombstones and idempotency keys that are older than a day."""
+    for name in _OLD:
+        params = {"before": now - TOMBSTONE_S, "slice": SLICE}
+        await database.write((Statement(name, params),), is_long=True)
+
+
+async def _sweep_slice(database: Database, project: str, thread_id: str) -> None:
+    params = {"id": thread_id, "project": project, "slice": SLICE}
+    await database.write(
+        (Statement("sweep_messages", params), Statement("sweep_mark_thread", params)),
+        is_long=True,
+    )

@@ -1,0 +1,185 @@
+"""Assistants: what a client sends and reads."""
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from weft.wire.shapes import NO_NEWLINE, CreatedAt, Metadata, Request, Response, merge_metadata
+from weft.wire.tools import (
+    DeclaredTool,
+    Tool,
+    ToolResources,
+    ToolResourcesModifyRequest,
+    ToolResourcesRequest,
+    declared,
+    replace_resources,
+    resources,
+    with_lists,
+)
+
+ReasoningEffort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
+Name = Annotated[str, Meta(max_length=256)]
+Description = Annotated[str, Meta(max_length=512)]
+Instructions = Annotated[str, Meta(max_length=256_000)]
+Tools = Annotated[list[Tool], Meta(max_length=128)]
+Temperature = Annotated[float, Meta(ge=0, le=2)]
+TopP = Annotated[float, Meta(ge=0, le=1)]
+Model = Annotated[str, Meta(min_length=1, description="The model that answers: any name.")]
+
+
+class ResponseFormatText(Request, tag_field="type", tag="text"):
+    """The model answers in plain text."""
+
+
+class ResponseFormatJsonObject(Request, tag_field="type", tag="json_object"):
+    """The model answers with some JSON object."""
+
+
+class JsonSchemaFormat(Request, omit_defaults=True):
+    """The schema that the model's answer follows."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=64, pattern=f"^[a-zA-Z0-9_-]+${NO_NEWLINE}")]
+    description: str | None = None
+    schema: dict[str, Any] | None = None
+    strict: bool | None = None
+
+
+class ResponseFormatJsonSchema(Request, tag_field="type", tag="json_schema"):
+    """The model answers with JSON that follows a schema."""
+
+    json_schema: JsonSchemaFormat
+
+
+ResponseFormat = (
+    Literal["auto"] | ResponseFormatText | ResponseFormatJsonObject | ResponseFormatJsonSchema
+)
+
+
+class CreateAssistantRequest(Request):
+    """A new assistant."""
+
+    model: Model
+    name: Name | None = None
+    description: Description | None = None
+    instructions: Annotated[
+        Instructions | None, Meta(description="What the model is told before the conversation.")
+    ] = None
+    reasoning_effort: ReasoningEffort | None = None
+    tools: Annotated[Tools | None, Meta(description="At most 128 tools.")] = None
+    tool_resources: ToolResourcesRequest | None = None
+    metadata: Metadata | None = None
+    temperature: Annotated[Temperature | None, Meta(description="0 to 2; 1 by default.")] = None
+    top_p: Annotated[TopP | None, Meta(description="0 to 1; 1 by default.")] = None
+    response_format: ResponseFormat | None = None
+
+
+class ModifyAssistantRequest(Request):
+    """A change of an assistant: only what is sent changes, null resets to the default."""
+
+    model: Model | UnsetType = UNSET
+    name: Name | UnsetType | None = UNSET
+    description: Description | UnsetType | None = UNSET
+    instructions: Instructions | UnsetType | None = UNSET
+    reasoning_effort: ReasoningEffort | UnsetType | None = UNSET
+    tools: Annotated[Tools | UnsetType | None, Meta(description="Replaces the whole list.")] = UNSET
+    tool_resources: Annotated[
+        ToolResourcesModifyRequest | UnsetType | None,
+        Meta(description="Each list that is sent replaces the one before; null empties them."),
+    ] = UNSET
+    metadata: Annotated[
+        Metadata | None, Meta(description="Pairs to add or overwrite; other pairs remain.")
+    ] = None
+    temperature: Temperature | UnsetType | None = UNSET
+    top_p: TopP | UnsetType | None = UNSET
+    response_format: ResponseFormat | UnsetType | None = UNSET
+
+
+class AssistantObject(Response, kw_only=True):
+    """An assistant: a model, its instructions and its tools."""
+
+    id: str
+    object: Literal["assistant"] = "assistant"
+    created_at: CreatedAt
+    name: str | None
+    description: str | None
+    model: str
+    instructions: str | None
+    tools: list[DeclaredTool]
+    top_p: float
+    temperature: float
+    reasoning_effort: ReasoningEffort | None
+    tool_resources: ToolResources
+    metadata: dict[str, str]
+    response_format: ResponseFormat
+
+
+class ListAssistantsResponse(Response, kw_only=True):
+    """A page of assistants."""
+
+    object: Literal["list"] = "list"
+    data: list[AssistantObject]
+    first_id: str | None
+    last_id: str | None
+    has_more: bool
+
+
+class DeleteAssistantResponse(Response):
+    """Says that an assistant is gone; its threads remain."""
+
+    id: str
+    object: Literal["assistant.deleted"] = "assistant.deleted"
+    deleted: Literal[True] = True
+
+
+stored = msgspec.json.Decoder(AssistantObject)
+
+
+def new_assistant(
+    request: CreateAssistantRequest, *, assistant_id: str, now: int
+) -> AssistantObject:
+    """Return the assistant that a request makes, every default written out."""
+    tools = declared(request.tools)
+    return AssistantObject(
+        id=assistant_id,
+        created_at=now,
+        name=request.name,
+        description=request.description,
+        model=request.model,
+        instructions=request.instructions,
+        tools=tools,
+        top_p=_or_one(request.top_p),
+        temperature=_or_one(request.temperature),
+        reasoning_effort=request.reasoning_effort,
+        tool_resources=with_lists(resources(request.tool_resources), tools),
+        metadata=request.metadata or {},
+        response_format=request.response_format or "auto",
+    )
+
+
+def _or_one(value: float | None) -> float:
+    return 1.0 if value is None else value
+
+
+def modified(assistant: AssistantObject, request: ModifyAssistantRequest) -> AssistantObject:
+    """Return an assistant with a change applied: what was not sent stays, null resets.
+
+    Raises: BadRequest when the merged metadata has too many pairs.
+    """
+    for name in ("model", "name", "description", "instructions", "reasoning_effort"):
+        value = getattr(request, name)
+        if value is not UNSET:
+            setattr(assistant, name, value)
+    if request.temperature is not UNSET:
+        assistant.temperature = _or_one(request.temperature)
+    if request.top_p is not UNSET:
+        assistant.top_p = _or_one(request.top_p)
+    if request.response_format is not UNSET:
+        assistant.response_format = request.response_format or "auto"
+    if request.tools is not UNSET:
+        assistant.tools = declared(request.tools)
+    assistant.metadata = merge_metadata(assistant.metadata, request.metadata)
+    assistant.tool_resources = with_lists(
+        replace_resources(assistant.tool_resources, request.tool_resources), assistant.tools
+    )
+    return assistant

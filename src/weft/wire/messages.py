@@ -1,0 +1,384 @@
+"""Messages: what a client sends, restores and reads."""
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from weft.domain.errors import BadRequest
+from weft.wire.shapes import (
+    Broken,
+    CreatedAt,
+    FileId,
+    Instant,
+    ListQuery,
+    Metadata,
+    Request,
+    Response,
+    restored_id,
+)
+
+MAX_TEXT = 256_000  # characters in one text
+MAX_PARTS = 10  # parts of one content
+
+Role = Annotated[
+    Literal["user", "assistant"],
+    Meta(description="Who speaks: the user, or the assistant (to bring earlier answers along)."),
+]
+Text = Annotated[str, Meta(min_length=1, max_length=MAX_TEXT)]
+Detail = Literal["auto", "low", "high"]
+
+
+# --- parts of content, as sent ----------------------------------------------------------------
+
+
+class ImageUrlRequest(Request):
+    """An image somewhere on the web."""
+
+    url: Annotated[str, Meta(min_length=1, description="Its address.")]
+    detail: Annotated[
+        Detail | None, Meta(description="How closely the model should look; auto by default.")
+    ] = None
+
+
+class ImageFileRequest(Request):
+    """An image among the files."""
+
+    file_id: FileId
+    detail: Annotated[
+        Detail | None, Meta(description="How closely the model should look; auto by default.")
+    ] = None
+
+
+class MessageRequestContentTextObject(Request, tag_field="type", tag="text"):
+    """A text part."""
+
+    text: Text
+
+
+class MessageContentImageUrlObject(Request, tag_field="type", tag="image_url"):
+    """An image by its address."""
+
+    image_url: ImageUrlRequest
+
+
+class MessageContentImageFileObject(Request, tag_field="type", tag="image_file"):
+    """An image by its file."""
+
+    image_file: ImageFileRequest
+
+
+RequestPart = (
+    MessageRequestContentTextObject | MessageContentImageUrlObject | MessageContentImageFileObject
+)
+
+
+class AttachmentToolCode(Request, tag_field="type", tag="code_interpreter"):
+    """The file is for the code interpreter."""
+
+
+class AttachmentToolFileSearch(Request, tag_field="type", tag="file_search"):
+    """The file is to be searched."""
+
+
+class Attachment(Request):
+    """A file that comes with a message, and the tools that may use it."""
+
+    file_id: FileId
+    tools: list[AttachmentToolCode | AttachmentToolFileSearch] = []
+
+
+class CreateMessageRequest(Request):
+    """A new message."""
+
+    role: Role
+    content: Annotated[
+        Text | Annotated[list[RequestPart], Meta(min_length=1, max_length=MAX_PARTS)],
+        Meta(description="A text of 1 to 256,000 characters, or 1 to 10 parts."),
+    ]
+    attachments: Annotated[
+        list[Attachment] | None, Meta(description="Files for the tools of the thread.")
+    ] = None
+    metadata: Metadata | None = None
+
+
+class ModifyMessageRequest(Request):
+    """A change of a message: only its metadata can change."""
+
+    metadata: Metadata | None = None
+
+
+# --- parts of content, as answered ------------------------------------------------------------
+
+
+class CitedFile(Response):
+    """The file that a citation names."""
+
+    file_id: str
+
+
+class FileCitation(Response, tag_field="type", tag="file_citation"):
+    """A place in a text that rests on a file. Offsets count characters, the end is exclusive."""
+
+    text: str
+    start_index: int
+    end_index: int
+    file_citation: CitedFile
+
+
+class FilePath(Response, tag_field="type", tag="file_path"):
+    """A place in a text that names a file made by the code interpreter."""
+
+    text: str
+    start_index: int
+    end_index: int
+    file_path: CitedFile
+
+
+class TextValue(Response):
+    """A text and its annotations."""
+
+    value: str
+    annotations: list[FileCitation | FilePath]
+
+
+class MessageContentTextObject(Response, tag_field="type", tag="text"):
+    """A text part."""
+
+    text: TextValue
+
+
+class ImageUrl(Response):
+    """An image by its address."""
+
+    url: str
+    detail: str
+
+
+class ImageFile(Response):
+    """An image by its file."""
+
+    file_id: str
+    detail: str
+
+
+class ImageUrlPart(Response, tag_field="type", tag="image_url"):
+    """An image by its address."""
+
+    image_url: ImageUrl
+
+
+class ImageFilePart(Response, tag_field="type", tag="image_file"):
+    """An image by its file."""
+
+    image_file: ImageFile
+
+
+class MessageContentRefusalObject(Response, tag_field="type", tag="refusal"):
+    """The model would not answer."""
+
+    refusal: str
+
+
+Part = MessageContentTextObject | ImageUrlPart | ImageFilePart | MessageContentRefusalObject
+
+
+class IncompleteDetails(Response):
+    """Why a message is incomplete."""
+
+    reason: Literal["content_filter", "max_tokens", "run_cancelled", "run_expired", "run_failed"]
+
+
+class MessageObject(Response, kw_only=True):
+    """A message in a thread."""
+
+    id: str
+    object: Literal["thread.message"] = "thread.message"
+    created_at: CreatedAt
+    assistant_id: str | None = None
+    thread_id: str
+    run_id: str | None = None
+    status: Literal["in_progress", "incomplete", "completed"] = "completed"
+    incomplete_details: IncompleteDetails | None = None
+    incomplete_at: int | None = None
+    completed_at: int | None = None
+    role: Literal["user", "assistant"]
+    content: list[Part]
+    attachments: list[Attachment]
+    metadata: dict[str, str]
+
+
+class ListMessagesResponse(Response, kw_only=True):
+    """A page of messages."""
+
+    object: Literal["list"] = "list"
+    data: list[MessageObject]
+    first_id: str | None
+    last_id: str | None
+    has_more: bool
+
+
+class ListMessagesQuery(ListQuery):
+    """How messages are paged."""
+
+    run_id: Annotated[str | None, Meta(description="Only the messages that this run wrote.")] = None
+
+
+# --- restoring ----------------------------------------------------------------------------------
+
+
+class RestoredFile(Request):
+    """The file that a restored annotation names."""
+
+    file_id: FileId
+    quote: str | None = None
+
+
+class RestoredFileCitation(Request, tag_field="type", tag="file_citation"):
+    """A citation of an exported message."""
+
+    text: str
+    start_index: Annotated[int, Meta(ge=0)]
+    end_index: Annotated[int, Meta(ge=0)]
+    file_citation: RestoredFile
+
+
+class RestoredFilePath(Request, tag_field="type", tag="file_path"):
+    """A file path of an exported message."""
+
+    text: str
+    start_index: Annotated[int, Meta(ge=0)]
+    end_index: Annotated[int, Meta(ge=0)]
+    file_path: RestoredFile
+
+
+class RestoredText(Request):
+    """The text of an exported message."""
+
+    value: Annotated[str, Meta(max_length=MAX_TEXT)]
+    annotations: list[RestoredFileCitation | RestoredFilePath] = []
+
+
+class RestoredTextPart(Request, tag_field="type", tag="text"):
+    """A text part, as requests or as answers write it."""
+
+    text: Annotated[str, Meta(max_length=MAX_TEXT)] | RestoredText
+
+
+class RestoredRefusal(Request, tag_field="type", tag="refusal"):
+    """A refusal of an exported message."""
+
+    refusal: str
+
+
+class RestoredIncompleteDetails(Request):
+    """Why an exported message is incomplete."""
+
+    reason: Literal["content_filter", "max_tokens", "run_cancelled", "run_expired", "run_failed"]
+
+
+RestoredPart = (
+    RestoredTextPart
+    | MessageContentImageUrlObject
+    | MessageContentImageFileObject
+    | RestoredRefusal
+)
+
+
+class RestoreMessageRequest(Request, kw_only=True):
+    """A whole message object: it gets back its own id and date.
+
+    Within a restored thread a message may come without an id; it is then a new one.
+    """
+
+    id: restored_id("msg") | None = None  # type: ignore[valid-type]  # the type is made by a call
+    object: Literal["thread.message"] | None = None
+    created_at: CreatedAt | None = None
+    assistant_id: str | None = None
+    thread_id: str | None = None
+    run_id: str | None = None
+    status: Literal["in_progress", "incomplete", "completed"] | None = None
+    incomplete_details: RestoredIncompleteDetails | None = None
+    incomplete_at: Instant | None = None
+    completed_at: Instant | None = None
+    role: Role
+    content: Annotated[str, Meta(max_length=MAX_TEXT)] | list[RestoredPart]
+    attachments: list[Attachment] | None = None
+    metadata: Metadata | None = None
+
+    def __post_init__(self) -> None:
+        if self.id is None:
+            for name in ("object", "created_at"):
+                if getattr(self, name) is not None:
+                    raise Broken(BadRequest.unknown_parameter(name))
+
+
+# --- making an answer ---------------------------------------------------------------------------
+
+
+def new_message(
+    request: CreateMessageRequest | RestoreMessageRequest,
+    *,
+    message_id: str,
+    thread_id: str,
+    now: int,
+) -> MessageObject:
+    """Return the message that a request makes, complete and dated `now` unless it brings a date."""
+    message = MessageObject(
+        id=message_id,
+        created_at=now,
+        thread_id=thread_id,
+        completed_at=now,
+        role=request.role,
+        content=_content(request.content),
+        attachments=request.attachments or [],
+        metadata=request.metadata or {},
+    )
+    if isinstance(request, RestoreMessageRequest):
+        if request.created_at is not None:
+            message.created_at = request.created_at
+        message.assistant_id = request.assistant_id
+        message.run_id = request.run_id
+        message.status = request.status or (
+            "incomplete" if request.incomplete_details else "completed"
+        )
+        if request.incomplete_details is not None:
+            message.incomplete_details = IncompleteDetails(reason=request.incomplete_details.reason)
+        message.incomplete_at = request.incomplete_at
+        message.completed_at = request.completed_at
+        if message.status == "completed" and message.completed_at is None:
+            message.completed_at = message.created_at
+    return message
+
+
+def _content(content: str | list[Any]) -> list[Part]:
+    if isinstance(content, str):
+        return [MessageContentTextObject(text=TextValue(value=content, annotations=[]))]
+    return [_part(part) for part in content]
+
+
+def _part(part: RequestPart | RestoredPart) -> Part:
+    match part:
+        case MessageRequestContentTextObject(text=text) | RestoredTextPart(text=str(text)):
+            return MessageContentTextObject(text=TextValue(value=text, annotations=[]))
+        case RestoredTextPart(text=RestoredText(value=value, annotations=annotations)):
+            return MessageContentTextObject(
+                text=TextValue(
+                    value=value,
+                    annotations=msgspec.convert(
+                        msgspec.to_builtins(annotations), list[FileCitation | FilePath]
+                    ),
+                )
+            )
+        case MessageContentImageUrlObject(image_url=image):
+            return ImageUrlPart(image_url=ImageUrl(url=image.url, detail=image.detail or "auto"))
+        case MessageContentImageFileObject(image_file=file):
+            return ImageFilePart(
+                image_file=ImageFile(file_id=file.file_id, detail=file.detail or "auto")
+            )
+        case RestoredRefusal(refusal=refusal):
+            return MessageContentRefusalObject(refusal=refusal)
+    raise AssertionError(f"a part of an unknown kind was let through: {part!r}")
+
+
+stored = msgspec.json.Decoder(MessageObject)

@@ -1,0 +1,129 @@
+"""The kinds of struct, and the small types that several resources share."""
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from weft.domain.errors import BadRequest
+from weft.domain.ids import ID_BODY
+
+# The JSON of msgspec is compact, raw UTF-8, in the order of the fields.
+_encoder = msgspec.json.Encoder()
+
+
+# Python's `$` also matches ahead of a last line feed, which the `$` of JSON Schema does not.
+NO_NEWLINE = r"(?!\n)"
+
+
+class Request(msgspec.Struct, forbid_unknown_fields=True):
+    """A body, or a part of one, that a client sends: a field that is not known is an error."""
+
+
+class Query(msgspec.Struct):
+    """The query string of an operation: what is not known is ignored."""
+
+
+class Response(msgspec.Struct):
+    """An object that Weft answers with: every field is always there."""
+
+
+class Broken(ValueError):
+    """A rule between fields is broken. `error` has the path within the struct that raised it."""
+
+    def __init__(self, error: BadRequest) -> None:
+        super().__init__(error.message)
+        self.error = error
+
+
+def encode(value: object) -> str:
+    """Return the wire form of a struct.
+
+    Raises: BadRequest when it holds a number that JSON tools cannot carry (such a number can
+    only have come from a client's free-form schema).
+    """
+    try:
+        return _encoder.encode(value).decode("utf-8")
+    except (OverflowError, RecursionError):
+        raise BadRequest(
+            "The request holds a number beyond 64 bits or is nested too deeply to be stored.",
+            code="invalid_value",
+        ) from None
+
+
+def restored_id(prefix: str) -> Any:
+    """Return the type of an id that a restored object brings: `prefix_` and what ids may hold."""
+    return Annotated[
+        str,
+        Meta(
+            pattern=f"^{prefix}_{ID_BODY}${NO_NEWLINE}",
+            extra={"id_prefix": prefix},
+            description=f"The identifier to restore: `{prefix}_` and up to 64 characters.",
+        ),
+    ]
+
+
+MAX_PAIRS = 16
+
+Metadata = Annotated[
+    dict[Annotated[str, Meta(max_length=64)], Annotated[str, Meta(max_length=512)]],
+    Meta(
+        max_length=MAX_PAIRS,
+        description=(
+            "Up to 16 pairs of your own, searchable on threads. Keys have at most 64 "
+            "characters, values are strings of at most 512."
+        ),
+        extra={"no_nul": True},
+    ),
+]
+
+
+def merge_metadata(old: dict[str, str], new: dict[str, str] | None) -> dict[str, str]:
+    """Return metadata with the pairs of `new` added or overwritten.
+
+    Raises: BadRequest when that makes more than 16.
+    """
+    result = {**old, **(new or {})}
+    if len(result) > MAX_PAIRS:
+        raise BadRequest.too_many_properties("metadata", MAX_PAIRS, len(result))
+    return result
+
+
+FileId = Annotated[str, Meta(min_length=1, max_length=256, description="The identifier of a file.")]
+VectorStoreId = Annotated[
+    str, Meta(min_length=1, max_length=256, description="The identifier of a vector store.")
+]
+CreatedAt = Annotated[int, Meta(ge=0, description="When it was made, in unix seconds.")]
+Instant = Annotated[int, Meta(ge=0, description="Unix seconds.")]
+
+
+class ListQuery(Query):
+    """How every list is paged."""
+
+    limit: Annotated[int, Meta(ge=1, le=100, description="How many objects at most, 1 to 100.")] = (
+        20
+    )
+    order: Annotated[
+        Literal["asc", "desc"], Meta(description="By date of creation: oldest or newest first.")
+    ] = "desc"
+    after: Annotated[
+        str | None, Meta(description="Start behind the object with this id (it may be deleted).")
+    ] = None
+    before: Annotated[
+        str | None, Meta(description="End ahead of the object with this id (it may be deleted).")
+    ] = None
+
+
+class ErrorDetail(Response):
+    """What went wrong."""
+
+    message: Annotated[str, Meta(description="What a person should read.")]
+    type: Annotated[str, Meta(description="The family of the error.")]
+    param: Annotated[str | None, Meta(description="The path of the field at fault.")]
+    code: Annotated[str | None, Meta(description="The name of the error, for programs.")]
+
+
+class ErrorResponse(Response):
+    """The body of every answer that is not a success."""
+
+    error: ErrorDetail

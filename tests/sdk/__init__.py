@@ -1,0 +1,1 @@
+"""The clients that people have, unmodified, against a real server process."""
