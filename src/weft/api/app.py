@@ -7,9 +7,9 @@ under that id.
 """
 
 import logging
-import os
 import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from random import getrandbits
 from typing import Any, NamedTuple
 
 from weft.api import assistants, messages, meta, threads
@@ -83,12 +83,13 @@ class App:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one HTTP request."""
         started = time.perf_counter()
-        request_id = f"req_{os.urandom(16).hex()}"
+        request_id = f"req_{getrandbits(128):032x}"
         try:
             answer = await self._answer(scope, receive)
         except ApiError as error:
             if error.status >= 500:
-                logger.error("%s %s: %s", request_id, scope["path"], error)
+                # Foreseen: its cause was logged with a traceback where it was met.
+                logger.warning("%s %s: %s", request_id, scope["path"], error)
             answer = Answer(error_body(error), error.status, error.headers)
         except ClientGone:
             return

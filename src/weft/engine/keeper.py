@@ -17,10 +17,11 @@ logger = logging.getLogger("weft.keeper")
 async def keep(database: Database, now: Callable[[], int]) -> None:
     """Do the chores until cancelled. A database that cannot serve is tried again."""
     rounds = 0
-    while True:
+    rounds = 0
+    while True:  # time is what it waits for
         try:
             while await sweep_threads(database):
-                await asyncio.sleep(0)  # others first: a slice at a time
+                pass  # a slice at a time, each a write of its own: others come between
             if rounds % OLD_EVERY == 0:
                 await sweep_old(database, now())
         except Unavailable as fault:

@@ -78,9 +78,7 @@ def migrate(path: Path) -> list[str]:
     return [f"{step.number:04d}_{step.name}" for step in steps]
 
 
-def backup(
-    path: Path, target: Path, progress: Callable[[int, int], None] = lambda done, total: None
-) -> None:
+def backup(path: Path, target: Path, progress: Callable[[int, int], None] | None = None) -> None:
     """Copy a database, in use or not, as it stands at this moment, to a new file (mode 0600).
 
     `progress` is called with pages done and pages in all. The copy appears under its name only
@@ -100,7 +98,8 @@ def backup(
             with copy.backup("main", source, "main") as copying:
                 while not copying.done:
                     copying.step(2000)
-                    progress(copying.page_count - copying.remaining, copying.page_count)
+                    if progress is not None:
+                        progress(copying.page_count - copying.remaining, copying.page_count)
             # WAL is a property of the file: the copy is opened plainly first to settle it.
             found = copy.execute("PRAGMA quick_check").fetchall()
             if found != [("ok",)]:
@@ -256,7 +255,7 @@ class _GroupCommit:
             return
         try:
             refused = self._apply(batch)
-        except Exception:
+        except Exception:  # noqa: BLE001  # whatever it was, each runs alone next and tells
             # Which of them it was comes out when each runs alone.
             self._handed.put((self._one_by_one, batch, {}))
         else:
@@ -265,17 +264,16 @@ class _GroupCommit:
     def _next_batch(self) -> list[_Waiting]:
         """Take what waits, up to a size that does not hold the loop; a long write goes alone."""
         size = 0
-        for index, waiting in enumerate(self._waiting):
-            is_long = waiting.is_long or len(waiting.write) > BATCH_STATEMENTS
-            if is_long and index == 0:
+        end = 0
+        for waiting in self._waiting:
+            size += len(waiting.write)
+            if end and (waiting.is_long or size > BATCH_STATEMENTS):
+                break
+            end += 1
+            if waiting.is_long or size > BATCH_STATEMENTS:
                 waiting.is_long = True
-                index += 1
-            elif not is_long and size < BATCH_STATEMENTS:
-                size += len(waiting.write)
-                continue
-            batch, self._waiting = self._waiting[:index], self._waiting[index:]
-            return batch
-        batch, self._waiting = self._waiting, []
+                break
+        batch, self._waiting = self._waiting[:end], self._waiting[end:]
         return batch
 
     def _apply(self, batch: list[_Waiting]) -> _Faults:
@@ -329,14 +327,14 @@ class _GroupCommit:
     def _commit(self, batch: list[_Waiting], refused: _Faults) -> _Faults:
         try:
             self._connection.execute("COMMIT")
-        except Exception:
+        except Exception:  # noqa: BLE001  # each runs alone next and tells
             return self._one_by_one(batch, {})
         return refused
 
     def _apply_and_commit(self, batch: list[_Waiting], _: _Faults) -> _Faults:
         try:
             refused = self._apply(batch)
-        except Exception:
+        except Exception:  # noqa: BLE001  # each runs alone next and tells
             return self._one_by_one(batch, {})
         return self._commit(batch, refused)
 
@@ -348,11 +346,12 @@ class _GroupCommit:
             try:
                 refused = self._apply([waiting])
                 self._connection.execute("COMMIT")
-                faults.update({number: fault for fault in refused.values()})
+                if refused:
+                    faults[number] = refused[0]
             except Refused as fault:
                 faults[number] = fault
                 self._roll_back()
-            except Exception as fault:
+            except Exception as fault:  # noqa: BLE001  # its owner is told
                 faults[number] = _unavailable(fault)
                 self._roll_back()
         return faults

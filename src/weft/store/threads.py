@@ -54,6 +54,8 @@ def index_metadata(
     new: Mapping[str, str],
 ) -> Write:
     """The statements that make a thread findable by `new` instead of `old` pairs."""
+    if not old and not new:
+        return ()
     gone = old.items() - new.items()
     come = new.items() - old.items()
     return tuple(

@@ -36,7 +36,7 @@ def explain(data: object, struct: type[T], *, lax: bool = False) -> T:
     `lax` is for query strings, where numbers arrive as text.
     Raises: BadRequest for the first thing that is wrong.
     """
-    mended = _Walk(lax).value(data, _described(struct), "")
+    mended = _Walk(lax).value(data, _described(struct), "")  # type: ignore[arg-type]  # a class is hashable
     try:
         return msgspec.convert(mended, struct)
     except msgspec.ValidationError as refusal:
@@ -85,26 +85,31 @@ class _Walk:
                 return self._dict(data, kind, path, extra or {})
             case mi.ListType():
                 return self._list(data, kind, path)
+            case _:
+                return self._scalar(data, kind, path, extra or {})
+
+    def _scalar(self, data: Any, kind: mi.Type, path: str, extra: dict[str, Any]) -> Any:
+        match kind:
             case mi.StrType():
-                return self._string(data, kind, path, extra or {})
+                return self._string(data, kind, path, extra)
             case mi.IntType():
                 return self._integer(data, kind, path)
             case mi.FloatType():
                 return self._decimal(data, kind, path)
-            case mi.LiteralType(values=values):
-                if not isinstance(data, str):
-                    raise BadRequest.invalid_type(path, _expected([kind]), _got(data))
-                if data not in values:
-                    order = (extra or {}).get("order", [])
-                    names = sorted(map(str, values), key=lambda v: (order + [v]).index(v))
-                    raise BadRequest.unsupported_value(path, data, names)
-                return data
-            case mi.BoolType():
-                if not isinstance(data, bool):
-                    raise BadRequest.invalid_type(path, _expected([kind]), _got(data))
-                return data
-            case _:
-                return data
+            case mi.LiteralType():
+                return self._literal(data, kind, path, extra)
+            case mi.BoolType() if not isinstance(data, bool):
+                raise BadRequest.invalid_type(path, _expected([kind]), _got(data))
+        return data
+
+    def _literal(self, data: Any, kind: mi.LiteralType, path: str, extra: dict[str, Any]) -> Any:
+        if not isinstance(data, str):
+            raise BadRequest.invalid_type(path, _expected([kind]), _got(data))
+        if data not in kind.values:
+            order = extra.get("order", [])
+            names = sorted(map(str, kind.values), key=lambda name: [*order, name].index(name))
+            raise BadRequest.unsupported_value(path, data, names)
+        return data
 
     def _union(
         self, data: Any, types: Iterable[mi.Type], path: str, extra: dict[str, Any] | None
