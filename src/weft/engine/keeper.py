@@ -17,8 +17,7 @@ logger = logging.getLogger("weft.keeper")
 async def keep(database: Database, now: Callable[[], int]) -> None:
     """Do the chores until cancelled. A database that cannot serve is tried again."""
     rounds = 0
-    rounds = 0
-    while True:  # time is what it waits for
+    while True:
         try:
             while await sweep_threads(database):
                 pass  # a slice at a time, each a write of its own: others come between
@@ -26,5 +25,7 @@ async def keep(database: Database, now: Callable[[], int]) -> None:
                 await sweep_old(database, now())
         except Unavailable as fault:
             logger.warning("the chores have to wait: %s", fault)
+        except Exception:
+            logger.exception("a chore failed; the next round tries again")
         rounds += 1
         await asyncio.sleep(EVERY_S)
