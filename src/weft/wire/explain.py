@@ -157,7 +157,7 @@ class _Walk:
                 raise BadRequest.unknown_parameter(_join(path, name))
         for name, field in fields.items():
             if name in data:
-                noted = {"order": _order(kind.cls, field.name)}
+                noted = {"order": declared_order(kind.cls, field.name)}
                 mended[name] = self.value(data[name], field.type, _join(path, name), noted)
             elif field.required:
                 raise BadRequest.missing_parameter(_join(path, name))
@@ -274,7 +274,7 @@ def _fits(data: Any, kind: mi.Type, lax: bool) -> bool:
 
 
 @cache
-def _order(struct: type, name: str) -> list[str]:
+def declared_order(struct: type, name: str) -> list[str]:
     """Return the values of a field's Literal in the order of its declaration (msgspec sorts)."""
     hint = get_type_hints(struct, include_extras=True)[name]
     found: list[str] = []
