@@ -1,7 +1,105 @@
-"""Holds an answer against the OpenAPI document (filled in with the document)."""
+"""Holds answers against the OpenAPI document, more strictly than the document itself.
 
+The document lets an answer grow new properties, as clients must; here a property that
+the document does not know is a fault, so that nothing is answered that is not described.
+"""
+
+import re
+from functools import cache
 from typing import Any
+
+import jsonschema_rs
+
+from weft.wire.openapi import document
+from weft.wire.schemas import Schema, each_subschema
+
+# What can happen before an operation is found.
+NO_OPERATION = frozenset({401, 403, 404, 405})
+
+ERROR: Schema = {"$ref": "#/components/schemas/ErrorResponse"}
 
 
 def check_answer(method: str, path: str, status: int, body: Any) -> None:
-    """Raise AssertionError unless `body` is what the document promises for the operation."""
+    """Raise AssertionError unless `body` is what the document promises for this status.
+
+    `path` stands below the prefix, without a query string. A path or method that is not in
+    the document must have been refused, as an error of the usual form.
+    """
+    template = template_of(method, path)
+    where = f"{method} {path} answered {status}"
+    if template is None:
+        assert status in NO_OPERATION, f"{where}, but the document has no such operation"
+        _validate(validator_of(None, None, "error"), where, body)
+        return
+    validator = validator_of(method, template, str(status))
+    assert validator is not None, f"{where}, which the document does not promise"
+    _validate(validator, where, body)
+
+
+def _validate(validator: jsonschema_rs.Draft202012Validator | None, where: str, body: Any) -> None:
+    assert validator is not None
+    faults = [f"{fault.instance_path}: {fault.message}" for fault in validator.iter_errors(body)]
+    assert not faults, f"{where} against the contract: {'; '.join(faults)}\n{body}"
+
+
+@cache
+def contract() -> dict[str, Any]:
+    """Return the document that answers are held against."""
+    return document("3.1")
+
+
+@cache
+def _templates() -> dict[str, re.Pattern[str]]:
+    return {
+        template: re.compile(re.sub(r"\\\{\w+\\\}", "[^/]*", re.escape(template)) + "/?")
+        for template in contract()["paths"]
+    }
+
+
+def template_of(method: str, path: str) -> str | None:
+    """Return the path of the document that an address belongs to, or None."""
+    for template, pattern in _templates().items():
+        if pattern.fullmatch(path) and method.lower() in contract()["paths"][template]:
+            return template
+    return None
+
+
+@cache
+def validator_of(
+    method: str | None, template: str | None, status: str
+) -> jsonschema_rs.Draft202012Validator | None:
+    """Return the strict validator of an operation's answers, or None for an unknown status.
+
+    Without a method and path it is the one of errors.
+    """
+    schema = ERROR
+    if method is not None and template is not None:
+        responses = contract()["paths"][template][method.lower()]["responses"]
+        if status not in responses:
+            return None
+        schema = resolved(responses[status])["content"]["application/json"]["schema"]
+    return jsonschema_rs.Draft202012Validator({**schema, "components": _strict_components()})
+
+
+def resolved(node: dict[str, Any]) -> dict[str, Any]:
+    """Return what a reference to a component stands for, or the node itself."""
+    found = node
+    if "$ref" in node:
+        found = contract()
+        for name in node["$ref"].removeprefix("#/").split("/"):
+            found = found[name]
+    return found
+
+
+@cache
+def _strict_components() -> dict[str, Any]:
+    schemas = contract()["components"]["schemas"]
+    return {"schemas": {name: strict(schema) for name, schema in schemas.items()}}
+
+
+def strict(schema: Schema) -> Schema:
+    """Return a schema that allows no property beyond those that it names, at any depth."""
+    result = each_subschema(schema, strict)
+    if "properties" in result:
+        result.setdefault("additionalProperties", False)
+    return result
