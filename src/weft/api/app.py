@@ -58,6 +58,11 @@ def functions() -> dict[str, Function]:
     return found
 
 
+def new_request_id() -> str:
+    """Return an id for a request, which its answer and its lines in the log carry."""
+    return f"req_{getrandbits(128):032x}"
+
+
 class App:
     """The API as an ASGI application."""
 
@@ -83,7 +88,7 @@ class App:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one HTTP request."""
         started = time.perf_counter()
-        request_id = f"req_{getrandbits(128):032x}"
+        request_id = new_request_id()
         try:
             answer = await self._answer(scope, receive)
         except ApiError as error:
