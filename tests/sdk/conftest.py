@@ -1,0 +1,44 @@
+"""The official SDK against a server that asks for a key, with a record of what was sent."""
+
+import warnings
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import httpx2
+import pytest
+
+from tests.harness import Server, weft
+
+
+class Door(NamedTuple):
+    """Where a server is, and a key that it takes."""
+
+    address: str
+    key: str
+
+
+@pytest.fixture(autouse=True)
+def _deprecations_of_the_sdk_are_expected() -> Iterator[None]:
+    """Let pass what the SDK says of the methods that Weft is for; other warnings stay errors."""
+    with warnings.catch_warnings():
+        for text in (
+            r"The Assistants API is deprecated in favor of the Responses API\Z",
+            r"deprecated\Z",
+        ):
+            warnings.filterwarnings("ignore", text, DeprecationWarning)
+        yield
+
+
+@pytest.fixture(scope="session")
+def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
+    """One server with a key for all SDK tests of a worker."""
+    data_dir = tmp_path_factory.mktemp("sdk") / "data"
+    made = weft("keys", "create", "--data-dir", str(data_dir), cwd=data_dir.parent)
+    with Server(data_dir) as server:
+        yield Door(server.address, made.stdout.strip())
+
+
+@pytest.fixture
+def sent() -> list[httpx2.Request]:
+    """Every request that the test's client sent, retries too."""
+    return []
