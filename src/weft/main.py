@@ -11,22 +11,19 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
-import httptools
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from weft.api.app import App, new_request_id
+from weft.api.app import App
 from weft.api.call import Rooms
 from weft.api.door import Door
+from weft.api.protocol import Protocol
 from weft.config import Settings
-from weft.domain.errors import BadRequest
 from weft.domain.ids import Ids
 from weft.engine.keeper import keep
 from weft.store import keys
 from weft.store.database import Refused, Statement
 from weft.store.folder import DATABASE, FolderLock, database_in
 from weft.store.sqlite import Sqlite, backup, migrate
-from weft.wire.errors import error_body
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 BACKLOG = 2048
@@ -38,56 +35,6 @@ logger = logging.getLogger("weft")
 
 class CannotStart(Exception):
     """The server will not start; the message says why and what to do."""
-
-
-class _JsonProtocol(HttpToolsProtocol):
-    """HTTP as uvicorn speaks it, but what is not HTTP is refused in JSON, and no offer is lost.
-
-    Java's own client offers HTTP/2 with every request (`Upgrade: h2c`). uvicorn would take such a
-    request for complete without its body; here it is read again without the offer.
-    """
-
-    def data_received(self, data: bytes) -> None:
-        """Parse what came from the socket."""
-        try:
-            self._unset_keepalive_if_required()
-            self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade as offer:
-            if self.parser.get_method() == b"CONNECT":
-                self.send_400_response("This server is not a proxy.")
-                return
-            head = self._head_without_offer()
-            self.parser = httptools.HttpRequestParser(self)
-            self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as it was
-            self.data_received(head + data[offer.args[0] :])
-        except httptools.HttpParserError:
-            self.send_400_response("Invalid HTTP request received.")
-
-    def _should_upgrade(self) -> bool:
-        """Leave a request with an offer alone until it comes again without."""
-        return True
-
-    def _head_without_offer(self) -> bytes:
-        version = self.parser.get_http_version().encode("ascii")
-        lines = [b"%b %b HTTP/%b" % (self.parser.get_method(), self.url, version)]
-        for name, value in self.headers:
-            if name == b"connection" and b"close" in value.lower():
-                lines.append(b"connection: close")
-            elif name not in (b"connection", b"upgrade", b"http2-settings"):
-                lines.append(b"%b: %b" % (name, value))
-        return b"\r\n".join((*lines, b"\r\n"))
-
-    def send_400_response(self, msg: str) -> None:
-        """Refuse a malformed request and close."""
-        body = error_body(BadRequest(msg)).encode("utf-8")
-        request_id = new_request_id()
-        logger.warning("%s refused: %s", request_id, msg)
-        self.transport.write(
-            b"HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\n"
-            b"content-length: %d\r\nx-request-id: %b\r\nconnection: close\r\n\r\n%b"
-            % (len(body), request_id.encode("ascii"), body)
-        )
-        self.transport.close()
 
 
 def now() -> int:
@@ -147,7 +94,7 @@ class _Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app,
-                http=_JsonProtocol,
+                http=Protocol,
                 ws="none",
                 loop="uvloop",
                 lifespan="off",
