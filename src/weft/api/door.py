@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 
-from weft.domain.errors import Forbidden, NotFound, Unauthenticated
+from weft.domain.errors import Forbidden, NotFound, Unauthenticated, shown
 from weft.store import keys
 from weft.store.database import Database
 
@@ -19,6 +19,7 @@ DEFAULT_PROJECT = "default"
 # How long an answer of the store about keys is believed: a revoked key is dead within 5 s.
 BELIEVED_S = 2.0
 
+_OUR_KEYS = keys.PREFIX.encode("ascii")
 _LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 _FORWARDING = (b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-real-ip", b"via")
 
@@ -47,39 +48,36 @@ class Door:
 
         Raises: Unauthenticated, Forbidden; NotFound for the path of another project.
         """
-        shown = headers.get(b"authorization") or headers.get(b"api-key") or b""
-        known = self._accepted.get(shown)
+        key = _key_of(headers)
+        known = self._accepted.get(key)
         if known is not None and known[1] > self._now_s():
             project = known[0]
-        elif await self._is_keyless():
+        elif await self._is_keyless(key):
             self._refuse_web_pages(headers)
             return DEFAULT_PROJECT
         else:
-            project = await self._accept(shown, headers)
+            project = await self._accept(key)
         if named is not None and named != project:
-            raise NotFound(f"No project found with name '{named}'.")
+            raise NotFound(f"No project found with name '{shown(named)}'.")
         return project
 
-    async def _accept(self, shown: bytes, headers: Mapping[bytes, bytes]) -> str:
-        key = shown
-        if b"authorization" in headers:
-            scheme, _, key = shown.partition(b" ")
-            if scheme.lower() != b"bearer":
-                raise Unauthenticated.no_key()
-        text = key.strip().decode("latin-1")
-        if not text:
+    async def _accept(self, key: bytes) -> str:
+        if not key:
             raise Unauthenticated.no_key()
+        text = key.decode("latin-1")
         project = await keys.project_of(self._database, text)
         if project is None:
-            self._accepted.pop(shown, None)
+            self._accepted.pop(key, None)
             raise Unauthenticated.wrong_key(text)
-        self._accepted[shown] = (project, self._now_s() + BELIEVED_S)
+        self._accepted[key] = (project, self._now_s() + BELIEVED_S)
         return project
 
-    async def _is_keyless(self) -> bool:
+    async def _is_keyless(self, key: bytes) -> bool:
         if self._has_keys:
             return False
-        if self._keyless_until < self._now_s():
+        # The first key may be shown while "there is none" is still believed: it must not act for
+        # another project than its own.
+        if self._keyless_until < self._now_s() or key.startswith(_OUR_KEYS):
             self._has_keys = await keys.any_exist(self._database)
             self._keyless_until = self._now_s() + BELIEVED_S
         return not self._has_keys
@@ -99,12 +97,29 @@ class Door:
                         f"('{name.decode()}' is set). Create a key with: weft keys create"
                     )
         origin = headers.get(b"origin")
-        is_foreign = origin is not None and urlsplit(origin.decode("latin-1")).netloc != host
+        is_foreign = origin is not None and _netloc(origin.decode("latin-1")) != host
         if is_foreign or headers.get(b"sec-fetch-site") in (b"cross-site", b"same-site"):
             raise Forbidden(
                 "Without an API key this server does not answer other web pages. "
                 "Create a key with: weft keys create"
             )
+
+
+def _key_of(headers: Mapping[bytes, bytes]) -> bytes:
+    """Return the key that a request shows, empty if it shows none."""
+    authorization = headers.get(b"authorization")
+    if authorization is None:
+        return headers.get(b"api-key", b"").strip()
+    scheme, _, key = authorization.partition(b" ")
+    return key.strip() if scheme.lower() == b"bearer" else b""
+
+
+def _netloc(origin: str) -> str | None:
+    """Return the host and port of an Origin header, None when it is no address."""
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return None
 
 
 def _hostname(host: str) -> str:
