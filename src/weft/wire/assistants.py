@@ -5,7 +5,18 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from weft.wire.shapes import NO_NEWLINE, CreatedAt, Metadata, Request, Response, merge_metadata
+from weft.wire.shapes import (
+    NO_NEWLINE,
+    CreatedAt,
+    FirstId,
+    HasMore,
+    Id,
+    LastId,
+    Metadata,
+    Request,
+    Response,
+    merge_metadata,
+)
 from weft.wire.tools import (
     DeclaredTool,
     Tool,
@@ -18,13 +29,31 @@ from weft.wire.tools import (
     with_lists,
 )
 
-ReasoningEffort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
-Name = Annotated[str, Meta(max_length=256)]
-Description = Annotated[str, Meta(max_length=512)]
-Instructions = Annotated[str, Meta(max_length=256_000)]
+ReasoningEffort = Annotated[
+    Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"],
+    Meta(description="How much the model thinks before it answers, if it can."),
+]
+Name = Annotated[str, Meta(max_length=256, description="A name of at most 256 characters.")]
+Description = Annotated[
+    str, Meta(max_length=512, description="What it is for, in at most 512 characters.")
+]
+Instructions = Annotated[
+    str,
+    Meta(max_length=256_000, description="What the model is told before the conversation."),
+]
 Tools = Annotated[list[Tool], Meta(max_length=128)]
-Temperature = Annotated[float, Meta(ge=0, le=2)]
-TopP = Annotated[float, Meta(ge=0, le=1)]
+Temperature = Annotated[
+    float,
+    Meta(ge=0, le=2, description="How freely the model chooses its words, 0 to 2; 1 by default."),
+]
+TopP = Annotated[
+    float,
+    Meta(
+        ge=0,
+        le=1,
+        description="The share of likely words to choose from, 0 to 1; 1 by default.",
+    ),
+]
 Model = Annotated[str, Meta(min_length=1, description="The model that answers: any name.")]
 
 
@@ -39,10 +68,22 @@ class ResponseFormatJsonObject(Request, tag_field="type", tag="json_object"):
 class JsonSchemaFormat(Request, omit_defaults=True):
     """The schema that the model's answer follows."""
 
-    name: Annotated[str, Meta(min_length=1, max_length=64, pattern=f"^[a-zA-Z0-9_-]+${NO_NEWLINE}")]
-    description: str | None = None
-    schema: dict[str, Any] | None = None
-    strict: bool | None = None
+    name: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            max_length=64,
+            pattern=f"^[a-zA-Z0-9_-]+${NO_NEWLINE}",
+            description="Letters, digits, underscores and dashes, at most 64.",
+        ),
+    ]
+    description: Annotated[
+        str | None, Meta(description="What the answer is for; the model reads it.")
+    ] = None
+    schema: Annotated[dict[str, Any] | None, Meta(description="A JSON Schema.")] = None
+    strict: Annotated[
+        bool | None, Meta(description="Whether the model must follow the schema exactly.")
+    ] = None
 
 
 class ResponseFormatJsonSchema(Request, tag_field="type", tag="json_schema"):
@@ -62,15 +103,13 @@ class CreateAssistantRequest(Request):
     model: Model
     name: Name | None = None
     description: Description | None = None
-    instructions: Annotated[
-        Instructions | None, Meta(description="What the model is told before the conversation.")
-    ] = None
+    instructions: Instructions | None = None
     reasoning_effort: ReasoningEffort | None = None
     tools: Annotated[Tools | None, Meta(description="At most 128 tools.")] = None
     tool_resources: ToolResourcesRequest | None = None
     metadata: Metadata | None = None
-    temperature: Annotated[Temperature | None, Meta(description="0 to 2; 1 by default.")] = None
-    top_p: Annotated[TopP | None, Meta(description="0 to 1; 1 by default.")] = None
+    temperature: Temperature | None = None
+    top_p: TopP | None = None
     response_format: ResponseFormat | None = None
 
 
@@ -98,16 +137,20 @@ class ModifyAssistantRequest(Request):
 class AssistantObject(Response, kw_only=True):
     """An assistant: a model, its instructions and its tools."""
 
-    id: str
+    id: Id
     object: Literal["assistant"] = "assistant"
     created_at: CreatedAt
-    name: str | None
-    description: str | None
-    model: str
-    instructions: str | None
+    name: Annotated[str | None, Meta(description="Its name.")]
+    description: Annotated[str | None, Meta(description="What it is for.")]
+    model: Annotated[str, Meta(description="The model that answers.")]
+    instructions: Annotated[
+        str | None, Meta(description="What the model is told before the conversation.")
+    ]
     tools: list[DeclaredTool]
-    top_p: float
-    temperature: float
+    top_p: Annotated[
+        float, Meta(description="The share of likely words that the model chooses from.")
+    ]
+    temperature: Annotated[float, Meta(description="How freely the model chooses its words.")]
     reasoning_effort: ReasoningEffort | None
     tool_resources: ToolResources
     metadata: dict[str, str]
@@ -119,15 +162,15 @@ class ListAssistantsResponse(Response, kw_only=True):
 
     object: Literal["list"] = "list"
     data: list[AssistantObject]
-    first_id: str | None
-    last_id: str | None
-    has_more: bool
+    first_id: FirstId
+    last_id: LastId
+    has_more: HasMore
 
 
 class DeleteAssistantResponse(Response):
     """Says that an assistant is gone; its threads remain."""
 
-    id: str
+    id: Id
     object: Literal["assistant.deleted"] = "assistant.deleted"
     deleted: Literal[True] = True
 

@@ -10,7 +10,11 @@ from weft.wire.shapes import (
     Broken,
     CreatedAt,
     FileId,
+    FirstId,
+    HasMore,
+    Id,
     Instant,
+    LastId,
     ListQuery,
     Metadata,
     Request,
@@ -25,7 +29,21 @@ Role = Annotated[
     Literal["user", "assistant"],
     Meta(description="Who speaks: the user, or the assistant (to bring earlier answers along)."),
 ]
-Text = Annotated[str, Meta(min_length=1, max_length=MAX_TEXT)]
+Status = Annotated[
+    Literal["in_progress", "incomplete", "completed"],
+    Meta(description="Whether the model is still writing it, broke off, or finished."),
+]
+Reason = Annotated[
+    Literal["content_filter", "max_tokens", "run_cancelled", "run_expired", "run_failed"],
+    Meta(description="What ended it."),
+]
+Text = Annotated[
+    str,
+    Meta(min_length=1, max_length=MAX_TEXT, description="A text of 1 to 256,000 characters."),
+]
+RestoredString = Annotated[
+    str, Meta(max_length=MAX_TEXT, description="A text of at most 256,000 characters.")
+]
 Detail = Literal["auto", "low", "high"]
 
 
@@ -85,7 +103,10 @@ class Attachment(Request):
     """A file that comes with a message, and the tools that may use it."""
 
     file_id: FileId
-    tools: list[AttachmentToolCode | AttachmentToolFileSearch] = []
+    tools: Annotated[
+        list[AttachmentToolCode | AttachmentToolFileSearch],
+        Meta(description="The tools that may use it."),
+    ] = []
 
 
 class CreateMessageRequest(Request):
@@ -114,31 +135,31 @@ class ModifyMessageRequest(Request):
 class CitedFile(Response):
     """The file that a citation names."""
 
-    file_id: str
+    file_id: Annotated[str, Meta(description="The identifier of the file.")]
 
 
 class FileCitation(Response, tag_field="type", tag="file_citation"):
     """A place in a text that rests on a file. Offsets count characters, the end is exclusive."""
 
-    text: str
-    start_index: int
-    end_index: int
+    text: Annotated[str, Meta(description="The words in the text that it stands for.")]
+    start_index: Annotated[int, Meta(description="Where they begin.")]
+    end_index: Annotated[int, Meta(description="Where they end, exclusive.")]
     file_citation: CitedFile
 
 
 class FilePath(Response, tag_field="type", tag="file_path"):
     """A place in a text that names a file made by the code interpreter."""
 
-    text: str
-    start_index: int
-    end_index: int
+    text: Annotated[str, Meta(description="The words in the text that it stands for.")]
+    start_index: Annotated[int, Meta(description="Where they begin.")]
+    end_index: Annotated[int, Meta(description="Where they end, exclusive.")]
     file_path: CitedFile
 
 
 class TextValue(Response):
     """A text and its annotations."""
 
-    value: str
+    value: Annotated[str, Meta(description="The text itself.")]
     annotations: list[FileCitation | FilePath]
 
 
@@ -151,15 +172,15 @@ class MessageContentTextObject(Response, tag_field="type", tag="text"):
 class ImageUrl(Response):
     """An image by its address."""
 
-    url: str
-    detail: str
+    url: Annotated[str, Meta(description="Its address.")]
+    detail: Annotated[str, Meta(description="How closely the model should look.")]
 
 
 class ImageFile(Response):
     """An image by its file."""
 
-    file_id: str
-    detail: str
+    file_id: Annotated[str, Meta(description="The identifier of the file.")]
+    detail: Annotated[str, Meta(description="How closely the model should look.")]
 
 
 class ImageUrlPart(Response, tag_field="type", tag="image_url"):
@@ -177,7 +198,7 @@ class ImageFilePart(Response, tag_field="type", tag="image_file"):
 class MessageContentRefusalObject(Response, tag_field="type", tag="refusal"):
     """The model would not answer."""
 
-    refusal: str
+    refusal: Annotated[str, Meta(description="What the model said instead.")]
 
 
 Part = MessageContentTextObject | ImageUrlPart | ImageFilePart | MessageContentRefusalObject
@@ -186,23 +207,29 @@ Part = MessageContentTextObject | ImageUrlPart | ImageFilePart | MessageContentR
 class IncompleteDetails(Response):
     """Why a message is incomplete."""
 
-    reason: Literal["content_filter", "max_tokens", "run_cancelled", "run_expired", "run_failed"]
+    reason: Reason
 
 
 class MessageObject(Response, kw_only=True):
     """A message in a thread."""
 
-    id: str
+    id: Id
     object: Literal["thread.message"] = "thread.message"
     created_at: CreatedAt
-    assistant_id: str | None = None
-    thread_id: str
-    run_id: str | None = None
-    status: Literal["in_progress", "incomplete", "completed"] = "completed"
+    assistant_id: Annotated[
+        str | None, Meta(description="The assistant that wrote it, if one did.")
+    ] = None
+    thread_id: Annotated[str, Meta(description="The thread that it belongs to.")]
+    run_id: Annotated[str | None, Meta(description="The run that wrote it, if one did.")] = None
+    status: Status = "completed"
     incomplete_details: IncompleteDetails | None = None
-    incomplete_at: int | None = None
-    completed_at: int | None = None
-    role: Literal["user", "assistant"]
+    incomplete_at: Annotated[
+        int | None, Meta(description="When it broke off, in unix seconds.")
+    ] = None
+    completed_at: Annotated[
+        int | None, Meta(description="When it was complete, in unix seconds.")
+    ] = None
+    role: Role
     content: list[Part]
     attachments: list[Attachment]
     metadata: dict[str, str]
@@ -213,9 +240,9 @@ class ListMessagesResponse(Response, kw_only=True):
 
     object: Literal["list"] = "list"
     data: list[MessageObject]
-    first_id: str | None
-    last_id: str | None
-    has_more: bool
+    first_id: FirstId
+    last_id: LastId
+    has_more: HasMore
 
 
 class ListMessagesQuery(ListQuery):
@@ -231,50 +258,50 @@ class RestoredFile(Request):
     """The file that a restored annotation names."""
 
     file_id: FileId
-    quote: str | None = None
+    quote: Annotated[str | None, Meta(description="What was cited; it is not kept.")] = None
 
 
 class RestoredFileCitation(Request, tag_field="type", tag="file_citation"):
     """A citation of an exported message."""
 
-    text: str
-    start_index: Annotated[int, Meta(ge=0)]
-    end_index: Annotated[int, Meta(ge=0)]
+    text: Annotated[str, Meta(description="The words in the text that it stands for.")]
+    start_index: Annotated[int, Meta(ge=0, description="Where they begin.")]
+    end_index: Annotated[int, Meta(ge=0, description="Where they end, exclusive.")]
     file_citation: RestoredFile
 
 
 class RestoredFilePath(Request, tag_field="type", tag="file_path"):
     """A file path of an exported message."""
 
-    text: str
-    start_index: Annotated[int, Meta(ge=0)]
-    end_index: Annotated[int, Meta(ge=0)]
+    text: Annotated[str, Meta(description="The words in the text that it stands for.")]
+    start_index: Annotated[int, Meta(ge=0, description="Where they begin.")]
+    end_index: Annotated[int, Meta(ge=0, description="Where they end, exclusive.")]
     file_path: RestoredFile
 
 
 class RestoredText(Request):
     """The text of an exported message."""
 
-    value: Annotated[str, Meta(max_length=MAX_TEXT)]
+    value: RestoredString
     annotations: list[RestoredFileCitation | RestoredFilePath] = []
 
 
 class RestoredTextPart(Request, tag_field="type", tag="text"):
     """A text part, as requests or as answers write it."""
 
-    text: Annotated[str, Meta(max_length=MAX_TEXT)] | RestoredText
+    text: RestoredString | RestoredText
 
 
 class RestoredRefusal(Request, tag_field="type", tag="refusal"):
     """A refusal of an exported message."""
 
-    refusal: str
+    refusal: Annotated[str, Meta(description="What the model said instead.")]
 
 
 class RestoredIncompleteDetails(Request):
     """Why an exported message is incomplete."""
 
-    reason: Literal["content_filter", "max_tokens", "run_cancelled", "run_expired", "run_failed"]
+    reason: Reason
 
 
 RestoredPart = (
@@ -292,18 +319,29 @@ class RestoreMessageRequest(Request, kw_only=True):
     """
 
     id: restored_id("msg") | None = None  # type: ignore[valid-type]  # the type is made by a call
-    object: Literal["thread.message"] | None = None
+    object: Annotated[
+        Literal["thread.message"] | None, Meta(description="Says what it is; may be left out.")
+    ] = None
     created_at: CreatedAt | None = None
-    assistant_id: str | None = None
-    thread_id: str | None = None
-    run_id: str | None = None
-    status: Literal["in_progress", "incomplete", "completed"] | None = None
+    assistant_id: Annotated[
+        str | None, Meta(description="The assistant that wrote it, if one did.")
+    ] = None
+    thread_id: Annotated[
+        str | None, Meta(description="The thread; must be the one in the path.")
+    ] = None
+    run_id: Annotated[str | None, Meta(description="The run that wrote it, if one did.")] = None
+    status: Status | None = None
     incomplete_details: RestoredIncompleteDetails | None = None
     incomplete_at: Instant | None = None
     completed_at: Instant | None = None
     role: Role
-    content: Annotated[str, Meta(max_length=MAX_TEXT)] | list[RestoredPart]
-    attachments: list[Attachment] | None = None
+    content: Annotated[
+        RestoredString | list[RestoredPart],
+        Meta(description="A text, or parts as requests or as answers write them."),
+    ]
+    attachments: Annotated[
+        list[Attachment] | None, Meta(description="The files that came with it.")
+    ] = None
     metadata: Metadata | None = None
 
     def __post_init__(self) -> None:

@@ -93,6 +93,10 @@ FileId = Annotated[str, Meta(min_length=1, max_length=256, description="The iden
 VectorStoreId = Annotated[
     str, Meta(min_length=1, max_length=256, description="The identifier of a vector store.")
 ]
+Id = Annotated[str, Meta(description="The identifier.")]
+FirstId = Annotated[str | None, Meta(description="The first object of the page; null if empty.")]
+LastId = Annotated[str | None, Meta(description="The last object of the page: the next `after`.")]
+HasMore = Annotated[bool, Meta(description="Whether there are more objects in this direction.")]
 CreatedAt = Annotated[int, Meta(ge=0, description="When it was made, in unix seconds.")]
 Instant = Annotated[int, Meta(ge=0, description="Unix seconds.")]
 

@@ -6,7 +6,18 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from weft.wire.messages import CreateMessageRequest, RestoreMessageRequest
-from weft.wire.shapes import CreatedAt, ListQuery, Metadata, Request, Response, restored_id
+from weft.wire.shapes import (
+    CreatedAt,
+    FirstId,
+    HasMore,
+    Id,
+    LastId,
+    ListQuery,
+    Metadata,
+    Request,
+    Response,
+    restored_id,
+)
 from weft.wire.tools import ToolResources, ToolResourcesModifyRequest, ToolResourcesRequest
 
 MAX_MESSAGES = 32  # initial messages of a new thread
@@ -27,7 +38,9 @@ class RestoreThreadRequest(Request):
     """A whole thread object: it gets back its own id and date. Nothing limits its messages."""
 
     id: restored_id("thread")  # type: ignore[valid-type]  # the type is made by a call
-    object: Literal["thread"] | None = None
+    object: Annotated[
+        Literal["thread"] | None, Meta(description="Says what it is; may be left out.")
+    ] = None
     created_at: CreatedAt | None = None
     messages: Annotated[
         list[RestoreMessageRequest] | None,
@@ -52,7 +65,7 @@ class ModifyThreadRequest(Request):
 class ThreadObject(Response, kw_only=True):
     """A thread: a conversation and what its tools may use."""
 
-    id: str
+    id: Id
     object: Literal["thread"] = "thread"
     created_at: CreatedAt
     metadata: dict[str, str]
@@ -64,9 +77,9 @@ class ListThreadsResponse(Response, kw_only=True):
 
     object: Literal["list"] = "list"
     data: list[ThreadObject]
-    first_id: str | None
-    last_id: str | None
-    has_more: bool
+    first_id: FirstId
+    last_id: LastId
+    has_more: HasMore
 
 
 class ListThreadsQuery(ListQuery):
@@ -81,7 +94,7 @@ class ListThreadsQuery(ListQuery):
 class DeleteThreadResponse(Response, kw_only=True):
     """Says that a thread and all its messages are gone."""
 
-    id: str
+    id: Id
     object: Literal["thread.deleted"] = "thread.deleted"
     deleted: Literal[True] = True
 
@@ -89,7 +102,7 @@ class DeleteThreadResponse(Response, kw_only=True):
 class DeleteMessageResponse(Response):
     """Says that a message is gone."""
 
-    id: str
+    id: Id
     object: Literal["thread.message.deleted"] = "thread.message.deleted"
     deleted: Literal[True] = True
 

@@ -16,8 +16,8 @@ DEFAULT_RANKER: Literal["default_2024_08_21"] = "default_2024_08_21"
 class HybridSearch(Request):
     """The weights of the two ways to rank, as later versions of the service sent them."""
 
-    embedding_weight: float
-    text_weight: float
+    embedding_weight: Annotated[float, Meta(description="The weight of meaning.")]
+    text_weight: Annotated[float, Meta(description="The weight of words.")]
 
 
 class FileSearchRankingOptions(Request):
@@ -188,13 +188,13 @@ class ToolResourcesModifyRequest(Request):
 class CodeInterpreterResources(Response):
     """Files of the code interpreter."""
 
-    file_ids: list[str]
+    file_ids: Annotated[list[str], Meta(description="The files.")]
 
 
 class FileSearchResources(Response):
     """Vector stores of the file search."""
 
-    vector_store_ids: list[str]
+    vector_store_ids: Annotated[list[str], Meta(description="The vector stores.")]
 
 
 class ToolResources(Response):
@@ -207,25 +207,31 @@ class ToolResources(Response):
 class RankingOptions(Response):
     """How results are ranked."""
 
-    ranker: str
-    score_threshold: float
+    ranker: Annotated[str, Meta(description="The ranker.")]
+    score_threshold: Annotated[float, Meta(description="Results below this score are left out.")]
     hybrid_search: HybridSearch | None = None
 
 
 class FileSearchSettings(Response, kw_only=True):
     """The file search tool's settings."""
 
-    max_num_results: int | UnsetType = UNSET
+    max_num_results: Annotated[int | UnsetType, Meta(description="How many results at most.")] = (
+        UNSET
+    )
     ranking_options: RankingOptions
 
 
 class Function(Response, kw_only=True):
     """A declared function."""
 
-    name: str
-    description: str | UnsetType = UNSET
-    parameters: dict[str, Any]
-    strict: bool
+    name: Annotated[str, Meta(description="Its name.")]
+    description: Annotated[
+        str | UnsetType, Meta(description="When and how the model should call it.")
+    ] = UNSET
+    parameters: Annotated[
+        dict[str, Any], Meta(description="The arguments, as a JSON Schema object.")
+    ]
+    strict: Annotated[bool, Meta(description="Whether the model must follow the schema exactly.")]
 
 
 class CodeInterpreterTool(Response, tag_field="type", tag="code_interpreter"):
