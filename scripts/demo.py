@@ -84,8 +84,12 @@ def pretty(value: Any, width: int = WIDTH) -> str:
 
 def say(text: str = "", margin: str = "") -> None:
     """Print every line of `text` behind a margin."""
-    for line in text.split("\n"):
-        print(f"{margin}{line}".rstrip(), flush=True)
+    try:
+        for line in text.split("\n"):
+            print(f"{margin}{line}".rstrip(), flush=True)
+    except BrokenPipeError:  # the reader went away, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
 
 
 # --- checking -------------------------------------------------------------------------------
