@@ -120,7 +120,8 @@ def _check_restored(request: RestoreMessageRequest, thread_id: str, now: int, pa
             param=f"{path}thread_id",
             code="invalid_value",
         )
-    refuse_future(request.created_at or 0, now, f"{path}created_at")
+    for name in ("created_at", "incomplete_at", "completed_at"):
+        refuse_future(getattr(request, name) or 0, now, f"{path}{name}")
 
 
 def refuse_future(created_at: int, now: int, path: str) -> None:
@@ -160,7 +161,12 @@ async def list_messages(call: Call[None]) -> Answer:
         return page
 
     listing = Listing("message", "message_place", {"thread_id": thread_id}, int, fetch)
-    return await answer_page(call, query, listing)
+    try:
+        return await answer_page(call, query, listing)
+    except NotFound:
+        # Of a thread that is not there, no cursor is spoken of.
+        await _require_thread(call, thread_id)
+        raise
 
 
 async def get_message(call: Call[None]) -> Answer:
