@@ -46,7 +46,7 @@ class Router(Generic[T]):
 
         Raises: NotFound for an unknown path, MethodNotAllowed for a known one.
         """
-        segments = path.split("/")[1:]
+        segments = path.split("/")[1:] or [path]
         if len(segments) > 1 and segments[-1] == "":
             segments.pop()
         project = None

@@ -1,5 +1,6 @@
 """Bodies and query strings: accept fast, explain well."""
 
+import contextlib
 from typing import Any, Generic, TypeVar
 from urllib.parse import parse_qsl
 
@@ -10,6 +11,7 @@ from weft.wire.explain import explain
 
 T = TypeVar("T")
 R = TypeVar("R")
+C = TypeVar("C", list[str], dict[str, str])
 
 _anything = msgspec.json.Decoder()
 
@@ -27,6 +29,7 @@ class Body(Generic[T, R]):
         self.restore = restore
         self.required = required
         self._decoder = msgspec.json.Decoder(struct)
+        self._restore_decoder = None if restore is None else msgspec.json.Decoder(restore)
 
     def decode(self, raw: bytes) -> T | R:
         """Return the body, checked.
@@ -35,12 +38,20 @@ class Body(Generic[T, R]):
         """
         if not raw and not self.required:
             raw = b"{}"
-        try:
-            decoded = self._decoder.decode(raw)
-        except _REFUSALS:
-            return self._explain(raw)
         # The escape is the only way for a NUL to come in; whether it may is for the slow pass.
-        return self._explain(raw) if b"\\u0000" in raw else decoded
+        if b"\\u0000" in raw:
+            return self._explain(raw)
+        try:
+            return self._decoder.decode(raw)
+        except _REFUSALS:
+            pass
+        if self._restore_decoder is not None:
+            # An export may be large: it is not walked unless something is wrong with it.
+            with contextlib.suppress(*_REFUSALS):
+                restored = self._restore_decoder.decode(raw)
+                if getattr(restored, "id", None) is not None:
+                    return restored
+        return self._explain(raw)
 
     def _explain(self, raw: bytes) -> T | R:
         try:
@@ -69,9 +80,15 @@ def decode_query(query_string: bytes, struct: type[T]) -> T:
         if not bracket:
             given[name] = value
         elif inner == "]":
-            given.setdefault(head, []).append(value)
+            _of(list, given, head).append(value)
         elif inner.endswith("]"):
-            group = given.setdefault(head, {})
-            if isinstance(group, dict):
-                group[inner[:-1]] = value
+            _of(dict, given, head)[inner[:-1]] = value
     return explain(given, struct, lax=True)
+
+
+def _of(kind: type[C], given: dict[str, Any], name: str) -> C:
+    """Return the list or object under a name, a new one if it was given in another form before."""
+    if not isinstance(given.get(name), kind):
+        given[name] = kind()
+    found: C = given[name]
+    return found

@@ -14,10 +14,12 @@ import msgspec
 from msgspec import UNSET
 from msgspec import inspect as mi
 
-from weft.domain.errors import BadRequest
+from weft.domain.errors import BadRequest, shown
 from weft.wire.shapes import NO_NEWLINE, Broken
 
 T = TypeVar("T")
+
+LONGEST_NAME = 100  # characters of a field's name that an error repeats
 
 _GOT = {
     type(None): "null",
@@ -63,6 +65,8 @@ def _raise_rule(refusal: msgspec.ValidationError) -> NoReturn:
 
 
 def _join(path: str, name: str) -> str:
+    if len(name) > LONGEST_NAME or not name.isprintable():
+        name = shown(name, LONGEST_NAME)
     return f"{path}.{name}" if path else name
 
 

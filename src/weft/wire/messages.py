@@ -7,6 +7,7 @@ from msgspec import Meta
 
 from weft.domain.errors import BadRequest
 from weft.wire.shapes import (
+    EXACT,
     Broken,
     CreatedAt,
     FileId,
@@ -252,6 +253,9 @@ class ListMessagesQuery(ListQuery):
 
 
 # --- restoring ----------------------------------------------------------------------------------
+
+
+Offset = Annotated[int, Meta(ge=0, le=EXACT)]
 
 
 class RestoredFile(Request):

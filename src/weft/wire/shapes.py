@@ -97,8 +97,10 @@ Id = Annotated[str, Meta(description="The identifier.")]
 FirstId = Annotated[str | None, Meta(description="The first object of the page; null if empty.")]
 LastId = Annotated[str | None, Meta(description="The last object of the page: the next `after`.")]
 HasMore = Annotated[bool, Meta(description="Whether there are more objects in this direction.")]
-CreatedAt = Annotated[int, Meta(ge=0, description="When it was made, in unix seconds.")]
-Instant = Annotated[int, Meta(ge=0, description="Unix seconds.")]
+# Beyond this a number is not the same in every tool that reads JSON.
+EXACT = 2**53 - 1
+CreatedAt = Annotated[int, Meta(ge=0, le=EXACT, description="When it was made, in unix seconds.")]
+Instant = Annotated[int, Meta(ge=0, le=EXACT, description="Unix seconds.")]
 
 
 class ListQuery(Query):

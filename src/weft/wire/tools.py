@@ -97,7 +97,7 @@ class StaticChunkingStrategy(Request):
         int, Meta(ge=100, le=4096, description="The size of a chunk, in tokens.")
     ]
     chunk_overlap_tokens: Annotated[
-        int, Meta(ge=0, description="What two neighbours share: at most half a chunk.")
+        int, Meta(ge=0, le=2048, description="What two neighbours share: at most half a chunk.")
     ]
 
     def __post_init__(self) -> None:

@@ -1,0 +1,1 @@
+"""Properties: statements that must hold for every input, tried on many."""
