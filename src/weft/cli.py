@@ -48,10 +48,11 @@ def _expected() -> tuple[type[Exception], ...]:
     from weft.config import SettingsError
     from weft.domain.errors import ApiError
     from weft.main import CannotStart
+    from weft.store.database import Unusable
     from weft.store.folder import FolderHeld
     from weft.store.migrations import MigrationError
 
-    return (SettingsError, CannotStart, FolderHeld, MigrationError, ApiError, OSError)
+    return (SettingsError, CannotStart, FolderHeld, MigrationError, Unusable, ApiError, OSError)
 
 
 def _parser() -> argparse.ArgumentParser:

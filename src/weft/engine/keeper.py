@@ -22,7 +22,8 @@ async def keep(database: Database, now: Callable[[], int]) -> None:
             while await sweep_threads(database):
                 pass  # a slice at a time, each a write of its own: others come between
             if rounds % OLD_EVERY == 0:
-                await sweep_old(database, now())
+                while await sweep_old(database, now()):
+                    pass  # likewise
         except Unavailable as fault:
             logger.warning("the chores have to wait: %s", fault)
         except Exception:

@@ -42,6 +42,10 @@ class Refused(Exception):
         self.guard = guard
 
 
+class Unusable(Exception):
+    """The database could not be opened, brought up to date or copied; the message says why."""
+
+
 class Database(Protocol):
     """One database, used from one event loop.
 

@@ -12,10 +12,12 @@ Long ones go to a thread with a third connection.
 
 import asyncio
 import logging
+import os
 import queue
+import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,8 +26,8 @@ from typing import Any, TypeAlias
 import apsw
 
 from weft.domain.errors import Unavailable
-from weft.store.database import Page, Params, Refused, Row, Write
-from weft.store.migrations import pending
+from weft.store.database import Page, Params, Refused, Row, Unusable, Write
+from weft.store.migrations import Migration, migrations, pending
 from weft.store.sql import statements
 
 DIALECT = "sqlite"
@@ -51,31 +53,56 @@ def connect(path: Path) -> apsw.Connection:
     return connection
 
 
-def migrate(path: Path) -> list[str]:
+def migrate(path: Path, steps: Sequence[Migration] | None = None) -> list[str]:
     """Bring the file up to date and return the names of the steps applied.
 
-    A file with data is copied first, to `NAME.before-NUMBER` beside it. Each step is one
-    transaction with its own entry: a crash leaves it done or not begun.
-    Raises: migrations.MigrationError when the file is of a newer version.
+    `steps` are those of this version unless given. A file with data is copied first, to
+    `NAME.before-NUMBER` beside it. Each step is one transaction with its own entry: a crash
+    leaves it done or not begun. Processes that start at once wait for each other.
+    Raises: migrations.MigrationError when the file is of a newer version; Unusable.
     """
+    steps = migrations(DIALECT) if steps is None else steps
+    done: list[str] = []
     with _opened(path) as connection:
-        connection.execute(
-            "CREATE TABLE IF NOT EXISTS weft_migration (number INTEGER PRIMARY KEY, "
-            "name TEXT NOT NULL, sha256 TEXT NOT NULL, applied_at INTEGER NOT NULL) STRICT"
-        )
-        found: Any = connection.execute("SELECT number, sha256 FROM weft_migration").fetchall()
-        applied: dict[int, str] = dict(found)
-        steps = pending(DIALECT, applied)
-        if steps and applied:
-            backup(path, path.with_name(f"{path.name}.before-{steps[0].number:04d}"))
-        for step in steps:
+        # The lock of the file is taken when a transaction begins, not with its first write.
+        connection.transaction_mode = "IMMEDIATE"
+        for step in pending(steps, _applied(connection)):
             with connection:
-                connection.execute(step.sql)
-                connection.execute(
-                    "INSERT INTO weft_migration VALUES (?, ?, ?, ?)",
-                    (step.number, step.name, step.sha256, int(time.time())),
-                )
-    return [f"{step.number:04d}_{step.name}" for step in steps]
+                applied = _applied(connection)
+                if step not in pending(steps, applied):
+                    continue  # another process was faster
+                if applied and not done:
+                    _copy_before(path, step)
+                _apply_step(connection, step)
+                done.append(f"{step.number:04d}_{step.name}")
+    return done
+
+
+def _applied(connection: apsw.Connection) -> dict[int, str]:
+    """Return the steps that a file has, number -> sha256."""
+    known = "SELECT 1 FROM sqlite_schema WHERE name = 'weft_migration'"
+    if not connection.execute(known).fetchall():
+        return {}
+    found: Any = connection.execute("SELECT number, sha256 FROM weft_migration").fetchall()
+    return dict(found)
+
+
+def _copy_before(path: Path, step: Migration) -> None:
+    copy = path.with_name(f"{path.name}.before-{step.number:04d}")
+    copy.unlink(missing_ok=True)  # of an attempt that did not reach its end
+    backup(path, copy)
+
+
+def _apply_step(connection: apsw.Connection, step: Migration) -> None:
+    connection.execute(
+        "CREATE TABLE IF NOT EXISTS weft_migration (number INTEGER PRIMARY KEY, "
+        "name TEXT NOT NULL, sha256 TEXT NOT NULL, applied_at INTEGER NOT NULL) STRICT"
+    )
+    connection.execute(step.sql)
+    connection.execute(
+        "INSERT INTO weft_migration VALUES (?, ?, ?, ?)",
+        (step.number, step.name, step.sha256, int(time.time())),
+    )
 
 
 def backup(path: Path, target: Path, progress: Callable[[int, int], None] | None = None) -> None:
@@ -83,42 +110,72 @@ def backup(path: Path, target: Path, progress: Callable[[int, int], None] | None
 
     `progress` is called with pages done and pages in all. The copy appears under its name only
     when it is complete and sound.
-    Raises: FileExistsError when `target` is there already.
+    Raises: FileExistsError when `target` is there already; OSError; Unusable.
     """
-    if target.exists():
-        raise FileExistsError(f"{target} exists already; nothing was written")
-    unfinished = target.with_name(target.name + ".unfinished")
-    unfinished.unlink(missing_ok=True)
-    unfinished.touch(mode=0o600)
+    _refuse_existing(target)
+    # A name of its own: of two backups to one file at once, neither touches the other's work.
+    handle, name = tempfile.mkstemp(".unfinished", f"{target.name}.", target.parent)
+    os.close(handle)
+    unfinished = Path(name)
     try:
-        with _opened(path) as source, _opened(unfinished, journal="DELETE") as copy:
-            # An open read transaction pins the moment; writers go on meanwhile.
-            source.execute("BEGIN")
-            source.execute("SELECT count(*) FROM sqlite_schema").fetchall()
-            with copy.backup("main", source, "main") as copying:
-                while not copying.done:
-                    copying.step(2000)
-                    if progress is not None:
-                        progress(copying.page_count - copying.remaining, copying.page_count)
-            # WAL is a property of the file: the copy is opened plainly first to settle it.
-            found = copy.execute("PRAGMA quick_check").fetchall()
-            if found != [("ok",)]:
-                raise apsw.CorruptError(f"the copy is not sound: {found[:3]}")
+        _copy(path, unfinished, progress)
+        _refuse_existing(target)
         unfinished.rename(target)
     finally:
         unfinished.unlink(missing_ok=True)
 
 
+def _refuse_existing(target: Path) -> None:
+    if target.exists():
+        raise FileExistsError(f"{target} exists already; nothing was written")
+
+
+def _copy(path: Path, target: Path, progress: Callable[[int, int], None] | None) -> None:
+    # WAL is a property of the file: the copy is opened plainly first to settle it.
+    with _opened(path) as source, _opened(target, journal="DELETE") as copy:
+        # An open read transaction pins the moment; writers go on meanwhile.
+        source.execute("BEGIN")
+        source.execute("SELECT count(*) FROM sqlite_schema").fetchall()
+        with copy.backup("main", source, "main") as copying:
+            while not copying.done:
+                copying.step(2000)
+                if progress is not None:
+                    progress(copying.page_count - copying.remaining, copying.page_count)
+        found = copy.execute("PRAGMA quick_check").fetchall()
+        if found != [("ok",)]:
+            raise apsw.CorruptError(f"the copy is not sound: {found[:3]}")
+
+
 @contextmanager
 def _opened(path: Path, journal: str = "WAL") -> Iterator[apsw.Connection]:
-    connection = apsw.Connection(str(path))
-    connection.set_busy_timeout(BUSY_MS)
-    connection.execute(f"PRAGMA journal_mode = {journal}")
-    connection.execute("PRAGMA synchronous = FULL")
+    """Open a file for a tool. Raises: Unusable for what the disk or the file does not allow."""
     try:
-        yield connection
-    finally:
-        connection.close()
+        connection = apsw.Connection(str(path))
+        try:
+            connection.set_busy_timeout(BUSY_MS)
+            _set_journal(connection, journal)
+            connection.execute("PRAGMA synchronous = FULL")
+            yield connection
+        finally:
+            connection.close()
+    except _OURS:
+        raise
+    except apsw.Error as fault:
+        raise Unusable(f"The database {path} cannot be used: {fault}.") from fault
+
+
+def _set_journal(connection: apsw.Connection, journal: str) -> None:
+    """Two processes that open a new file at once stand in each other's way; SQLite gives up."""
+    give_up_at = time.monotonic() + BUSY_MS / 1000
+    while True:
+        try:
+            connection.execute(f"PRAGMA journal_mode = {journal}")
+        except apsw.BusyError:
+            if time.monotonic() > give_up_at:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 class Sqlite:
@@ -209,16 +266,19 @@ class _GroupCommit:
     """Turns writes that wait at the same moment into one transaction.
 
     The connection belongs to the loop until a batch is handed to the thread, and to the thread
-    until the batch comes back: `_busy` says which.
+    until the batch comes back: `_busy` says which. When another process holds the file, the loop
+    does not wait for it: the thread does.
     """
 
     def __init__(self, connection: apsw.Connection, sql: dict[str, str]) -> None:
         self._connection = connection
+        self._connection.set_busy_timeout(0)
         self._sql = sql
         self._loop = asyncio.get_running_loop()
         self._waiting: list[_Waiting] = []
         self._busy = False
         self._scheduled = False
+        self._is_closed = False
         self._idle = asyncio.Event()
         self._idle.set()
         self._handed: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
@@ -226,7 +286,12 @@ class _GroupCommit:
         self._thread.start()
 
     def submit(self, write: Write, is_long: bool) -> "asyncio.Future[None]":
-        """Return a future that is done when the write is committed."""
+        """Return a future that is done when the write is committed.
+
+        Raises: Unavailable when the database is closed.
+        """
+        if self._is_closed:
+            raise Unavailable("The server is stopping; nothing was stored. Try again.")
         done = self._loop.create_future()
         self._waiting.append(_Waiting(write, done, is_long))
         if not self._busy and not self._scheduled:
@@ -237,7 +302,8 @@ class _GroupCommit:
         return done
 
     async def close(self) -> None:
-        """Commit what waits, then stop."""
+        """Commit what waits, take nothing more, then stop."""
+        self._is_closed = True
         await self._idle.wait()
         self._handed.put(None)
         self._thread.join()
@@ -317,7 +383,9 @@ class _GroupCommit:
         while (task := self._handed.get()) is not None:
             step, batch, refused = task
             try:
+                self._connection.set_busy_timeout(BUSY_MS)
                 faults = step(batch, refused)
+                self._connection.set_busy_timeout(0)
             except Exception as fault:
                 # Nobody may wait for ever, whatever happened to the database.
                 logger.exception("a batch of %d writes could not be undone", len(batch))
@@ -351,6 +419,11 @@ class _GroupCommit:
             except Refused as fault:
                 faults[number] = fault
                 self._roll_back()
+            except apsw.BusyError as fault:
+                # Another process holds the file: each of the rest would wait as long again.
+                self._roll_back()
+                rest = range(number, len(batch))
+                return faults | dict.fromkeys(rest, _unavailable(fault))
             except Exception as fault:  # noqa: BLE001  # its owner is told
                 faults[number] = _unavailable(fault)
                 self._roll_back()

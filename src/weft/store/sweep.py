@@ -1,6 +1,8 @@
 """Clearing away what is no longer needed, in slices that delay nobody."""
 
-from weft.store.database import Database, Statement
+import contextlib
+
+from weft.store.database import Database, Refused, Statement
 
 SLICE = 1000  # rows in one transaction: some milliseconds
 TOMBSTONE_S = 24 * 3600  # how long a deleted object's id stays a valid cursor
@@ -35,11 +37,18 @@ async def sweep_threads(database: Database) -> bool:
     return True
 
 
-async def sweep_old(database: Database, now: int) -> None:
-    """Remove one slice each of tombstones and idempotency keys that are older than a day."""
+async def sweep_old(database: Database, now: int) -> bool:
+    """Remove one slice each of tombstones and idempotency keys that are older than a day.
+
+    Returns: whether there was anything to remove.
+    """
+    is_any = False
     for name in _OLD:
-        params = {"before": now - TOMBSTONE_S, "slice": SLICE}
-        await database.write((Statement(name, params),), is_long=True)
+        remove = Statement(name, {"before": now - TOMBSTONE_S, "slice": SLICE}, is_guard=True)
+        with contextlib.suppress(Refused):
+            await database.write((remove,), is_long=True)
+            is_any = True
+    return is_any
 
 
 async def _sweep_slice(database: Database, project: str, thread_id: str) -> None:

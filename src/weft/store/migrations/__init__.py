@@ -5,6 +5,7 @@ one that this version does not have, stops the start instead of guessing.
 """
 
 import hashlib
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import resources
 from typing import NamedTuple
@@ -37,12 +38,11 @@ def migrations(dialect: str) -> tuple[Migration, ...]:
     return tuple(sorted(found))
 
 
-def pending(dialect: str, applied: dict[int, str]) -> tuple[Migration, ...]:
-    """Return the steps that a database still needs; `applied` is number -> sha256.
+def pending(steps: Sequence[Migration], applied: Mapping[int, str]) -> tuple[Migration, ...]:
+    """Return those of `steps` that a database still needs; `applied` is number -> sha256.
 
     Raises: MigrationError when the database is newer than this program, or was changed.
     """
-    steps = migrations(dialect)
     known = {step.number: step for step in steps}
     for number, sha256 in applied.items():
         if number not in known:

@@ -1,33 +1,37 @@
 -- What only SQLite says this way: row ids name the rows of a slice, JSON opens into rows.
 
 -- name: sweep_messages
--- A slice of a deleted thread's messages.
+-- A slice of a deleted thread's messages; nothing when the thread was restored meanwhile.
 DELETE FROM message WHERE rowid IN (
-  SELECT rowid FROM message WHERE thread_id = :id AND project = :project LIMIT :slice
+  SELECT rowid FROM message
+  WHERE thread_id = :id AND project = :project
+    AND EXISTS (SELECT 1 FROM thread
+                WHERE id = :id AND project = :project AND deleted_at IS NOT NULL)
+  LIMIT :slice
 );
 
 -- name: sweep_old_threads
--- Tombstones whose day as a cursor is over.
+-- Tombstones whose day as a cursor is over. All of these say when there was none.
 DELETE FROM thread WHERE (id, project) IN (
   SELECT id, project FROM thread
   WHERE deleted_at < :before AND is_swept = 1 LIMIT :slice
-);
+) RETURNING 1;
 
 -- name: sweep_old_messages
 DELETE FROM message WHERE rowid IN (
   SELECT rowid FROM message WHERE deleted_at < :before LIMIT :slice
-);
+) RETURNING 1;
 
 -- name: sweep_old_assistants
 DELETE FROM assistant WHERE (id, project) IN (
   SELECT id, project FROM assistant WHERE deleted_at < :before LIMIT :slice
-);
+) RETURNING 1;
 
 -- name: sweep_old_keys
 -- Idempotency keys that nobody may repeat any more.
 DELETE FROM idempotency WHERE (project, key) IN (
   SELECT project, key FROM idempotency WHERE created_at < :before LIMIT :slice
-);
+) RETURNING 1;
 
 -- name: thread_search_asc
 -- Threads with all of some pairs: walks the rarest pair in order of date and looks the

@@ -1,0 +1,28 @@
+"""Fixtures: every test of the conformance suite runs on each database, on the server's loop."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.store.conformance import DATABASES, Opener
+from weft.store.database import Database
+
+
+@pytest.fixture
+def anyio_backend() -> tuple[str, dict[str, bool]]:
+    """The event loop that `weft serve` runs on."""
+    return "asyncio", {"use_uvloop": True}
+
+
+@pytest.fixture(params=DATABASES)
+def opener(request: pytest.FixtureRequest) -> Opener:
+    """How a database of one kind is opened."""
+    return DATABASES[request.param]
+
+
+@pytest.fixture
+async def database(opener: Opener, tmp_path: Path) -> AsyncIterator[Database]:
+    """A fresh database."""
+    async with opener(tmp_path / "data") as opened:
+        yield opened
