@@ -185,8 +185,8 @@ def _backup(chosen: argparse.Namespace) -> int:
 
     size_bytes = backup_database(_settings(chosen), chosen.file, progress)
     print(
-        f"Wrote {chosen.file} ({size_bytes:,} bytes), checked. To go back: stop the server and "
-        "put it in the data folder as weft.db."
+        f"Wrote {chosen.file} ({size_bytes:,} bytes), checked. To go back: stop the server, remove "
+        "weft.db, weft.db-wal and weft.db-shm from the data folder and put it there as weft.db."
     )
     return 0
 
