@@ -1,0 +1,11 @@
+"""How fast, how large, how steady: `python -m bench` measures and writes docs/benchmarks.md.
+
+`cases/` says what is measured: each case is a function from a `Stage` to
+`Result`s, listed in `cases.CASES`. Around it: `server` is Weft with a floor and
+a bare answer in the same process, `process` starts and stops servers, `fill`
+makes large databases without HTTP, `measure` plays requests with wrk or with
+`load`, our own generator, `report` makes the tables, `machine` says what they
+were measured on. `profile` (`python -m bench profile`) shows where the time goes.
+
+Ratios are what counts: both sides of one are measured in turns, in one run.
+"""

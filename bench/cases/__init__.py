@@ -1,0 +1,21 @@
+"""What is measured. Each case takes a stage and yields results."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+
+from bench.cases import floor, patience, scale, weight
+from bench.report import Result
+from bench.stage import Stage
+
+Case = Callable[[Stage], Iterator[Result]]
+
+CASES: dict[str, Case] = {
+    **{name: partial(floor.against_floor, kind) for name, kind in floor.KINDS.items()},
+    "last-messages": scale.last_messages,
+    "metadata": scale.metadata,
+    "creation": scale.creation,
+    "slow-reader": patience.slow_reader,
+    "idle-connections": patience.idle_connections,
+    "memory": weight.memory,
+    "start": weight.start,
+}

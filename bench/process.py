@@ -1,0 +1,99 @@
+"""Server processes: start, ask, stop."""
+
+import http.client
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Self
+from urllib.parse import urlsplit
+
+from weft.config import Settings
+from weft.main import create_key
+
+ROOT = Path(__file__).parent.parent
+STOP_S = 20.0
+WEFT = (sys.executable, "-m", "weft", "serve", "--port", "0")
+WITH_FLOOR = (sys.executable, "-m", "bench.server")
+
+_ADDRESS = re.compile(r" at (http://[^\s/]+)")
+
+
+class Server:
+    """A server process on a data folder, on a free port of the loopback, with a key."""
+
+    def __init__(
+        self, folder: Path, command: Sequence[str] = WITH_FLOOR, *, with_key: bool = True
+    ) -> None:
+        """Start it; its log stands beside the folder."""
+        self.key = ""
+        if with_key:
+            self.key = create_key(Settings(data_dir=str(folder)), "default", "bench")[1]
+        self._log_path = folder.with_name(f"{folder.name}.log")
+        with self._log_path.open("ab") as log:
+            self.process = subprocess.Popen(
+                [*command, "--data-dir", str(folder)],
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                env=environment(),
+                # Where there is no weft.toml of a developer.
+                cwd=folder.parent,
+            )
+        self.address = self._announced()
+
+    def _announced(self) -> str:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            if found := _ADDRESS.search(line):
+                return found[1]
+        self.process.wait(STOP_S)
+        raise RuntimeError(f"the server did not start:\n{self.log()}")
+
+    def log(self) -> str:
+        """Return what the server wrote to its log."""
+        return self._log_path.read_text(encoding="utf-8", errors="replace")
+
+    def ask(self, method: str, path: str, body: str = "") -> bytes:
+        """Send one request and return the body of its answer, which must be a success."""
+        at = urlsplit(self.address)
+        connection = http.client.HTTPConnection(at.netloc, timeout=60)
+        headers = {"Authorization": f"Bearer {self.key}"} if self.key else {}
+        if body:
+            headers["Content-Type"] = "application/json"
+        try:
+            connection.request(method, path, body.encode() or None, headers)
+            answer = connection.getresponse()
+            content = answer.read()
+        finally:
+            connection.close()
+        if answer.status != 200:
+            raise RuntimeError(f"{method} {path}: {answer.status} {content[:500]!r}")
+        return content
+
+    def memory_mb(self) -> tuple[float, float]:
+        """Return the resident memory now and at its peak, in millions of bytes."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text(encoding="ascii")
+        found = dict(re.findall(r"^(VmRSS|VmHWM):\s+(\d+) kB$", status, re.MULTILINE))
+        return int(found["VmRSS"]) * 1024 / 1e6, int(found["VmHWM"]) * 1024 / 1e6
+
+    def stop(self) -> None:
+        """End it as an operator would."""
+        self.process.terminate()
+        self.process.wait(STOP_S)
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+def environment() -> dict[str, str]:
+    """Return the environment without settings of Weft: a developer's own must not leak in."""
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("WEFT_")}
+    return {**ours, "PYTHONPATH": str(ROOT)}
