@@ -42,3 +42,14 @@ def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
 def sent() -> list[httpx2.Request]:
     """Every request that the test's client sent, retries too."""
     return []
+
+
+def check_azure(sent: list[httpx2.Request], key: str) -> None:
+    """Check that requests went out as Azure's client sends them: so Weft took them as they are."""
+    assert sent
+    for request in sent:
+        assert request.url.path.startswith("/openai/")
+        assert not request.url.path.startswith("/openai/v1/")
+        assert request.url.params["api-version"] == "2024-05-01-preview"
+        assert request.headers["api-key"] == key
+        assert "authorization" not in request.headers

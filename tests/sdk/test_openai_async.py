@@ -16,7 +16,7 @@ from openai.types.beta import Thread
 from openai.types.beta.threads import Message, TextContentBlock
 
 from tests.sdk import facts
-from tests.sdk.conftest import Door
+from tests.sdk.conftest import Door, check_azure
 
 pytestmark = pytest.mark.anyio
 
@@ -188,4 +188,4 @@ async def test_the_azure_client_speaks_under_its_own_prefix(
         assert (await client.beta.assistants.delete(assistant.id)).deleted
         with pytest.raises(openai.NotFoundError):
             await client.beta.assistants.retrieve(assistant.id)
-    facts.check_azure(sent, door.key)
+    check_azure(sent, door.key)

@@ -19,7 +19,7 @@ from openai.types.beta.threads import (
 )
 
 from tests.sdk import facts
-from tests.sdk.conftest import Door
+from tests.sdk.conftest import Door, check_azure
 
 
 @pytest.fixture
@@ -309,7 +309,7 @@ def test_the_azure_client_speaks_under_its_own_prefix(
         assert client.beta.assistants.delete(assistant.id).deleted
         with pytest.raises(openai.NotFoundError):
             client.beta.assistants.retrieve(assistant.id)
-    facts.check_azure(sent, door.key)
+    check_azure(sent, door.key)
 
 
 def test_the_azure_client_is_refused_with_a_wrong_key(door: Door) -> None:
