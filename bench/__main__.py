@@ -13,7 +13,7 @@ from pathlib import Path
 
 from bench import profile
 from bench.cases import CASES
-from bench.machine import describe
+from bench.machine import describe, fsync
 from bench.measure import wrk
 from bench.report import Result, page
 from bench.stage import FULL, QUICK, Stage, say
@@ -35,8 +35,10 @@ def main() -> int:
     folder = Path(tempfile.mkdtemp(prefix="run-", dir=chosen.dir)).resolve()
     try:
         scale = QUICK if chosen.quick else FULL
-        machine = describe(folder, generator=generator, fsync_times=scale.fsyncs)
+        machine = describe(folder, generator=generator)
+        machine["Disk, before"] = str(fsync(folder, scale.fsyncs))
         results = _measure(names, Stage(folder, scale, generator))
+        machine["Disk, after"] = str(fsync(folder, scale.fsyncs))
     finally:
         shutil.rmtree(folder)
     written = page(results, machine, shlex.join(["python", "-m", "bench", *sys.argv[1:]]))

@@ -22,6 +22,9 @@ class Fsync(NamedTuple):
     p50_ms: float
     p99_ms: float
 
+    def __str__(self) -> str:
+        return f"fsync of a page: p50 {self.p50_ms:.2f} ms, p99 {self.p99_ms:.2f} ms"
+
 
 def fsync(folder: Path, times: int) -> Fsync:
     """Measure overwriting a page of a file and syncing it, which is what a commit waits for."""
@@ -42,12 +45,11 @@ def fsync(folder: Path, times: int) -> Fsync:
     return Fsync(statistics.median(took_ms), sorted(took_ms)[times * 99 // 100])
 
 
-def describe(folder: Path, *, generator: str | None, fsync_times: int) -> dict[str, str]:
+def describe(folder: Path, *, generator: str | None) -> dict[str, str]:
     """Return the machine and the versions, by what they are called."""
     connection = connect(folder / "version.db")
     sqlite = str(connection.execute("SELECT sqlite_version()").fetchall()[0][0])
     connection.close()
-    disk = fsync(folder, fsync_times)
     packages = ("uvicorn", "uvloop", "httptools", "msgspec", "apsw")
     return {
         "Date": dt.datetime.now(dt.UTC).date().isoformat(),
@@ -56,6 +58,6 @@ def describe(folder: Path, *, generator: str | None, fsync_times: int) -> dict[s
         "Python": f"{platform.python_implementation()} {platform.python_version()}",
         "SQLite": sqlite,
         "Packages": ", ".join(f"{name} {version(name)}" for name in packages),
-        "Load": "wrk, one thread" if generator else "bench.load (wrk was not installed)",
-        "Disk": f"fsync of a page: p50 {disk.p50_ms:.2f} ms, p99 {disk.p99_ms:.2f} ms",
+        "Load": "wrk, one thread" if generator else "bench.load, our own generator",
+        "Busy with other things": f"load average {os.getloadavg()[0]:.2f} before the run",
     }

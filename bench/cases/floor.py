@@ -93,11 +93,11 @@ def against_floor(kind: Kind, stage: Stage) -> Iterator[Result]:
             cells = {
                 "Request": kind.title,
                 "Connections": str(connections),
-                "A second": f"{median(real, rate):,.0f}",
+                "Requests/s": f"{median(real, rate):,.0f}",
                 "p50 ms": f"{median(real, p50):.2f}",
                 "p99 ms": f"{median(real, p99):.2f}",
-                "Floor": f"{median(floor, rate):,.0f}",
-                "Bare": f"{median(bare, rate):,.0f}",
+                "Floor/s": f"{median(floor, rate):,.0f}",
+                "Bare/s": f"{median(bare, rate):,.0f}",
                 "Of bare": f"{ratio(real, bare, rate).median:.2f}",
                 "Of the floor": str(of_floor),
             }
