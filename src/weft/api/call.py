@@ -56,7 +56,9 @@ class Call(Generic[B]):
         self.body = body
         self.idempotency_key = idempotency_key
 
-    async def commit(self, answer: Answer, *statements: Statement, is_long: bool = False) -> Answer:
+    async def commit(
+        self, answer: Answer, *statements: Statement, wakes: tuple[str, ...] = ()
+    ) -> Answer:
         """Store what was done, with the answer if it may be asked for again, and return it.
 
         Raises: store.database.Refused when a guard refused; nothing is stored then.
@@ -70,5 +72,5 @@ class Call(Generic[B]):
                 self.rooms.now(),
             )
             statements = (*statements, remembered)
-        await self.rooms.database.write(statements, is_long=is_long)
+        await self.rooms.database.write(statements, wakes=wakes)
         return answer

@@ -6,6 +6,7 @@ from weft.api.call import Answer, Call
 from weft.api.paging import PAGE_BYTES, Listing, answer_page
 from weft.domain.errors import AlreadyExists, BadRequest, NotFound
 from weft.store import messages as store
+from weft.store import runs as run_store
 from weft.store import threads as thread_store
 from weft.store.database import Page, Refused, Statement
 from weft.store.places import Bounds
@@ -35,25 +36,46 @@ async def create_message(call: Call[AnyMessage]) -> Answer:
     message_id = call.rooms.ids.new("msg_")
     now = dated = call.rooms.now()
     while True:
-        message = new_message(call.body, message_id=message_id, thread_id=thread_id, now=dated)
-        wire = encode(message)
-        append = store.append(
-            call.project,
-            thread_id,
-            message_id,
-            created_at=dated,
-            run_id=None,
-            now=now,
-            wire=wire,
-        )
+        append = append_statement(call, thread_id, call.body, now, dated, message_id)
         try:
-            return await call.commit(Answer(wire), append)
+            return await call.commit(Answer(append.params["wire"]), append)
         except Refused as refused:
             if refused.guard != "message_append":
                 raise
         await _require_thread(call, thread_id)
+        await _refuse_locked(call, thread_id)
         # A newer message stands there: a clock was set back, or another node's is ahead.
         dated = max(dated, await store.newest_date(call.rooms.database, call.project, thread_id))
+
+
+def append_statement(
+    call: Call[object],
+    thread_id: str,
+    request: CreateMessageRequest,
+    now: int,
+    dated: int,
+    message_id: str | None = None,
+) -> Statement:
+    """Return the statement that appends a message dated `dated`, which is `now` or later."""
+    message_id = message_id or call.rooms.ids.new("msg_")
+    message = new_message(request, message_id=message_id, thread_id=thread_id, now=dated)
+    return store.append(
+        call.project,
+        thread_id,
+        message_id,
+        created_at=dated,
+        run_id=None,
+        now=now,
+        wire=encode(message),
+    )
+
+
+async def _refuse_locked(call: Call[object], thread_id: str) -> None:
+    active = await run_store.active_of(call.rooms.database, call.project, thread_id)
+    if active is not None:
+        raise BadRequest(
+            f"Can't add messages to {thread_id} while a run {active} is active."
+        )
 
 
 async def _restore_message(call: Call[AnyMessage], request: RestoreMessageRequest) -> Answer:

@@ -9,6 +9,8 @@ not, the whole write is refused and nothing of it is stored.
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
+from weft.store.bells import Bells
+
 Row: TypeAlias = tuple[Any, ...]
 Params: TypeAlias = Mapping[str, Any]
 
@@ -54,6 +56,8 @@ class Database(Protocol):
     `domain.errors.Unavailable` when the database cannot serve; nothing was stored then.
     """
 
+    bells: Bells
+
     async def one(self, name: str, params: Params) -> Row | None:
         """Return the first row of a short query, or None."""
         ...
@@ -67,8 +71,10 @@ class Database(Protocol):
         """
         ...
 
-    async def write(self, write: Write, *, is_long: bool = False) -> None:
-        """Commit all statements or none.
+    async def write(
+        self, write: Write, *, is_long: bool = False, wakes: tuple[str, ...] = ()
+    ) -> None:
+        """Commit all statements or none, then ring the bells of `wakes`.
 
         `is_long` keeps a write that touches many rows from delaying reads.
         Raises: Refused when a guard returned no row.

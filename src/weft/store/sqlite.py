@@ -26,6 +26,7 @@ from typing import Any, TypeAlias
 import apsw
 
 from weft.domain.errors import Unavailable
+from weft.store.bells import Bells
 from weft.store.database import Page, Params, Refused, Row, Unusable, Write
 from weft.store.migrations import Migration, migrations, pending
 from weft.store.sql import statements
@@ -182,6 +183,7 @@ class Sqlite:
     """A `Database` on one file. The file must be migrated; one process may hold it."""
 
     def __init__(self, path: Path) -> None:
+        self.bells = Bells()
         self._sql = statements(DIALECT)
         self._reader = connect(path)
         self._reader.execute("PRAGMA query_only = ON")
@@ -227,9 +229,13 @@ class Sqlite:
             raise _unavailable(fault) from fault
         return Page(rows, is_cut=False)
 
-    async def write(self, write: Write, *, is_long: bool = False) -> None:
+    async def write(
+        self, write: Write, *, is_long: bool = False, wakes: tuple[str, ...] = ()
+    ) -> None:
         """See `Database.write`."""
         await self._committer.submit(write, is_long)
+        for topic in wakes:
+            self.bells.ring(topic)
 
     async def check(self) -> None:
         """See `Database.check`."""

@@ -185,6 +185,8 @@ class _Walk:
         return mended
 
     def _list(self, data: Any, kind: mi.ListType, path: str) -> Any:
+        if self._lax and isinstance(data, str):
+            data = [data]  # `include=x` is `include[]=x`
         if not isinstance(data, list):
             raise BadRequest.invalid_type(path, _expected([kind]), _got(data))
         if kind.max_length is not None and len(data) > kind.max_length:
@@ -270,7 +272,7 @@ def _fits(data: Any, kind: mi.Type, lax: bool) -> bool:
         case mi.StrType() | mi.LiteralType():
             return isinstance(data, str)
         case mi.ListType():
-            return isinstance(data, list)
+            return isinstance(data, list) or (lax and isinstance(data, str))
         case mi.DictType() | mi.StructType():
             return isinstance(data, dict)
         case _:

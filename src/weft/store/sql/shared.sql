@@ -90,6 +90,9 @@ WHERE EXISTS (SELECT 1 FROM thread
   AND NOT EXISTS (SELECT 1 FROM message
                   WHERE thread_id = :thread_id AND project = :project
                     AND created_at > :created_at)
+  AND NOT EXISTS (SELECT 1 FROM run
+                  WHERE thread_id = :thread_id AND project = :project AND is_waiting = 0
+                    AND status IN ('queued', 'in_progress', 'requires_action', 'cancelling'))
 RETURNING position;
 
 -- name: message_restore
@@ -255,4 +258,214 @@ WHERE deleted_at IS NOT NULL AND is_swept = 0 ORDER BY deleted_at LIMIT 1;
 -- Says so when the last message is gone; until then it changes nothing.
 UPDATE thread SET is_swept = 1
 WHERE id = :id AND project = :project AND deleted_at IS NOT NULL
-  AND NOT EXISTS (SELECT 1 FROM message WHERE thread_id = :id AND project = :project);
+  AND NOT EXISTS (SELECT 1 FROM message WHERE thread_id = :id AND project = :project)
+  AND NOT EXISTS (SELECT 1 FROM run_event WHERE thread_id = :id AND project = :project);
+
+-- === runs =================================================================================
+
+-- name: run_insert
+-- A run of a thread that has no active one; the partial index keeps it so.
+INSERT INTO run (thread_id, project, id, created_at, status, expires_at, wire)
+SELECT :thread_id, :project, :id, :created_at, 'queued', :expires_at, :wire
+WHERE EXISTS (SELECT 1 FROM thread
+              WHERE id = :thread_id AND project = :project AND deleted_at IS NULL)
+  AND NOT EXISTS (SELECT 1 FROM run
+                  WHERE thread_id = :thread_id AND project = :project AND is_waiting = 0
+                    AND status IN ('queued', 'in_progress', 'requires_action', 'cancelling'))
+RETURNING id;
+
+-- name: run_get
+SELECT wire FROM run
+WHERE thread_id = :thread_id AND project = :project AND id = :id
+  AND EXISTS (SELECT 1 FROM thread
+              WHERE id = :thread_id AND project = :project AND deleted_at IS NULL);
+
+-- name: run_active_of
+-- The run that locks a thread.
+SELECT id FROM run
+WHERE thread_id = :thread_id AND project = :project AND is_waiting = 0
+  AND status IN ('queued', 'in_progress', 'requires_action', 'cancelling');
+
+-- name: run_place
+SELECT created_at, id FROM run WHERE thread_id = :thread_id AND project = :project AND id = :id;
+
+-- name: run_replace
+-- Compare and set; status, expiry and wire always change together. The attempt keeps out a
+-- worker whose run was taken up by another.
+UPDATE run SET wire = :wire, status = :status, expires_at = :expires_at, ended_at = :ended_at
+WHERE thread_id = :thread_id AND project = :project AND id = :id AND wire = :was
+  AND attempt = :attempt
+  AND EXISTS (SELECT 1 FROM thread
+              WHERE id = :thread_id AND project = :project AND deleted_at IS NULL)
+RETURNING id;
+
+-- name: run_claim
+-- A worker takes a run up: from now on only writes that name this attempt count.
+UPDATE run SET wire = :wire, status = 'in_progress', attempt = :attempt,
+  recoveries = CASE status WHEN 'in_progress' THEN recoveries + 1 ELSE 0 END
+WHERE thread_id = :thread_id AND project = :project AND id = :id AND wire = :was
+  AND attempt = :attempt - 1
+  AND EXISTS (SELECT 1 FROM thread
+              WHERE id = :thread_id AND project = :project AND deleted_at IS NULL)
+RETURNING id;
+
+-- name: run_fence
+-- Goes first in every write of a worker: refused once the run is cancelled, expired, or another's.
+SELECT 1 FROM run
+WHERE thread_id = :thread_id AND project = :project AND id = :id
+  AND status = 'in_progress' AND attempt = :attempt
+  AND EXISTS (SELECT 1 FROM thread
+              WHERE id = :thread_id AND project = :project AND deleted_at IS NULL);
+
+-- name: run_state
+SELECT wire, attempt, recoveries FROM run
+WHERE thread_id = :thread_id AND project = :project AND id = :id;
+
+-- name: run_list_asc
+SELECT id, wire FROM run
+WHERE thread_id = :thread_id AND project = :project
+  AND (created_at, id) > (:low_at, :low_id) AND (created_at, id) < (:high_at, :high_id)
+  AND EXISTS (SELECT 1 FROM thread
+              WHERE id = :thread_id AND project = :project AND deleted_at IS NULL)
+ORDER BY created_at, id LIMIT :limit;
+
+-- name: run_list_desc
+SELECT id, wire FROM run
+WHERE thread_id = :thread_id AND project = :project
+  AND (created_at, id) > (:low_at, :low_id) AND (created_at, id) < (:high_at, :high_id)
+  AND EXISTS (SELECT 1 FROM thread
+              WHERE id = :thread_id AND project = :project AND deleted_at IS NULL)
+ORDER BY created_at DESC, id DESC LIMIT :limit;
+
+-- name: run_queued
+-- What waits for a worker, oldest first.
+SELECT thread_id, project, id FROM run
+WHERE status = 'queued' AND is_waiting = 0 ORDER BY created_at LIMIT :limit;
+
+-- name: run_cancelling
+-- What a client has cancelled and a worker has to end.
+SELECT thread_id, project, id FROM run WHERE status = 'cancelling' ORDER BY created_at LIMIT :limit;
+
+-- name: run_in_progress
+-- What a worker that died has left.
+SELECT thread_id, project, id FROM run
+WHERE status = 'in_progress' ORDER BY created_at LIMIT :limit;
+
+-- name: run_overdue
+SELECT thread_id, project, id FROM run
+WHERE expires_at IS NOT NULL AND ended_at IS NULL AND expires_at <= :now LIMIT :limit;
+
+-- name: run_step_insert
+INSERT INTO run_step (thread_id, project, run_id, id, created_at, position, wire)
+SELECT :thread_id, :project, :run_id, :id, :created_at,
+       coalesce((SELECT max(position) FROM run_step
+                 WHERE thread_id = :thread_id AND project = :project AND run_id = :run_id), 0) + 1,
+       :wire;
+
+-- name: run_step_replace
+UPDATE run_step SET wire = :wire
+WHERE thread_id = :thread_id AND project = :project AND run_id = :run_id AND id = :id;
+
+-- name: run_step_get
+SELECT wire FROM run_step
+WHERE thread_id = :thread_id AND project = :project AND run_id = :run_id AND id = :id
+  AND EXISTS (SELECT 1 FROM thread
+              WHERE id = :thread_id AND project = :project AND deleted_at IS NULL);
+
+-- name: run_step_place
+SELECT 0, position FROM run_step
+WHERE thread_id = :thread_id AND project = :project AND run_id = :run_id AND id = :id;
+
+-- name: run_step_list_asc
+SELECT id, wire FROM run_step
+WHERE thread_id = :thread_id AND project = :project AND run_id = :run_id
+  AND position > :low_id AND position < :high_id
+ORDER BY position LIMIT :limit;
+
+-- name: run_step_list_desc
+SELECT id, wire FROM run_step
+WHERE thread_id = :thread_id AND project = :project AND run_id = :run_id
+  AND position > :low_id AND position < :high_id
+ORDER BY position DESC LIMIT :limit;
+
+-- name: run_step_last
+-- The newest step of a run: what a crash may have left open.
+SELECT id, wire FROM run_step
+WHERE thread_id = :thread_id AND project = :project AND run_id = :run_id
+ORDER BY position DESC LIMIT 1;
+
+-- name: run_event_append
+-- The number is counted where it is written: workers and clients both write events.
+INSERT INTO run_event (thread_id, project, run_id, number, count, name, data)
+SELECT :thread_id, :project, :run_id,
+       coalesce((SELECT number + count FROM run_event
+                 WHERE thread_id = :thread_id AND project = :project AND run_id = :run_id
+                 ORDER BY number DESC LIMIT 1), 1),
+       :count, :name, :data;
+
+-- name: run_event_list
+-- The rows that hold events behind a number: the first may begin ahead of it.
+SELECT number, count, name, data FROM run_event
+WHERE thread_id = :thread_id AND project = :project AND run_id = :run_id
+  AND number >= coalesce((SELECT number FROM run_event
+                          WHERE thread_id = :thread_id AND project = :project
+                            AND run_id = :run_id AND number <= :after + 1
+                          ORDER BY number DESC LIMIT 1), 0)
+  AND number + count > :after + 1
+ORDER BY number LIMIT :limit;
+
+-- name: run_event_last
+-- How far the log of a run goes.
+SELECT number + count - 1 FROM run_event
+WHERE thread_id = :thread_id AND project = :project AND run_id = :run_id
+ORDER BY number DESC LIMIT 1;
+
+-- name: run_event_stands_at
+-- Whoever ends a run has read its log: refused when a worker wrote on meanwhile.
+SELECT 1 WHERE :last = coalesce((SELECT number + count - 1 FROM run_event
+                                 WHERE thread_id = :thread_id AND project = :project
+                                   AND run_id = :run_id
+                                 ORDER BY number DESC LIMIT 1), 0);
+
+-- name: run_event_deltas_of
+-- What was streamed of an object, from an event on: a crash left it unfinished.
+SELECT data FROM run_event
+WHERE thread_id = :thread_id AND project = :project AND run_id = :run_id
+  AND number > :after AND name = :name
+ORDER BY number;
+
+-- name: message_context
+-- What the model reads: newest first, with the places to go on from.
+SELECT created_at, position, wire FROM message
+WHERE thread_id = :thread_id AND project = :project AND deleted_at IS NULL
+  AND (created_at, position) > (:low_at, :low_id)
+  AND (created_at, position) < (:high_at, :high_id)
+ORDER BY created_at DESC, position DESC LIMIT :limit;
+
+-- name: thread_has_user_message
+SELECT 1 FROM message
+WHERE thread_id = :thread_id AND project = :project AND deleted_at IS NULL
+  AND wire LIKE '%"role":"user"%' LIMIT 1;
+
+-- name: run_event_submitted_at
+-- Where the stream of the last submission begins: behind the request that it answers.
+SELECT coalesce(max(number), 0) FROM run_event
+WHERE thread_id = :thread_id AND project = :project AND run_id = :run_id
+  AND name = 'thread.run.requires_action'
+  AND number < (SELECT max(number) FROM run_event
+                WHERE thread_id = :thread_id AND project = :project AND run_id = :run_id
+                  AND name = 'thread.run.queued');
+
+-- name: message_open
+-- The message that a worker begins to write; the fence ahead of it has checked the run.
+INSERT INTO message (thread_id, project, id, created_at, position, run_id, inserted_at, wire)
+SELECT :thread_id, :project, :id, :created_at,
+       coalesce((SELECT max(position) FROM message
+                 WHERE thread_id = :thread_id AND project = :project
+                   AND created_at = :created_at), 0) + 1,
+       :run_id, :now, :wire;
+
+-- name: message_write
+-- A worker ends its own message.
+UPDATE message SET wire = :wire
+WHERE thread_id = :thread_id AND project = :project AND id = :id AND deleted_at IS NULL;

@@ -1,0 +1,355 @@
+"""Runs: what a client may do to them. What becomes of them is the engine's."""
+
+
+
+from weft.api.call import Answer, Call
+from weft.api.messages import append_statement, initial_messages
+from weft.api.paging import PAGE_BYTES, Listing, answer_page
+from weft.domain.errors import BadRequest, NotFound
+from weft.domain.lifecycle import TERMINAL, NotPossible
+from weft.store import assistants as assistant_store
+from weft.store import messages as message_store
+from weft.store import runs as store
+from weft.store import threads as thread_store
+from weft.store.database import Page, Refused, Statement
+from weft.store.places import Bounds
+from weft.store.runs import ENGINE, RunKey, State
+from weft.wire import events
+from weft.wire.assistants import AssistantObject
+from weft.wire.assistants import stored as stored_assistant
+from weft.wire.runs import (
+    CreateRunRequest,
+    CreateThreadAndRunRequest,
+    ModifyRunRequest,
+    RunObject,
+    RunStepObject,
+    SubmitToolOutputsRunRequest,
+    ToolCalls,
+    advance,
+    new_run,
+    step_ended,
+    stored_run,
+    stored_step,
+)
+from weft.wire.shapes import ListQuery, encode, merge_metadata
+from weft.wire.threads import ThreadObject, as_read
+from weft.wire.tools import resources
+
+
+
+def key_of(call: Call[object]) -> RunKey:
+    """Return the run that a path names."""
+    return RunKey(call.path["thread_id"], call.project, call.path["run_id"])
+
+
+async def create_run(call: Call[CreateRunRequest]) -> Answer:
+    """Queue a run, with its additional messages ahead of it: all is stored, or nothing.
+
+    Raises: NotFound for the thread or the assistant; BadRequest when the thread has an active
+    run, or nothing to answer.
+    Wire: POST /threads/{thread_id}/runs
+    """
+    request, thread_id = call.body, call.path["thread_id"]
+    assistant = await _assistant(call, request.assistant_id)
+    key = RunKey(thread_id, call.project, call.rooms.ids.new("run_"))
+    now = dated = call.rooms.now()
+    run = new_run(request, assistant, run_id=key.id, thread_id=thread_id, now=now)
+    has_user = any(message.role == "user" for message in request.additional_messages or ())
+    if not run.instructions and not has_user:
+        await _require_user_message(call, thread_id)
+    while True:
+        messages = [
+            append_statement(call, thread_id, message, now, dated)
+            for message in request.additional_messages or ()
+        ]
+        try:
+            return await _queue(call, key, run, *messages)
+        except Refused as refused:
+            if refused.guard not in ("message_append", "run_insert"):
+                raise
+        await _refuse_busy(call, thread_id)
+        newest = await message_store.newest_date(call.rooms.database, call.project, thread_id)
+        dated = max(dated, newest)
+
+
+async def create_thread_and_run(call: Call[CreateThreadAndRunRequest]) -> Answer:
+    """Make a thread and queue a run on it: both, or nothing.
+
+    Wire: POST /threads/runs
+    """
+    request, now = call.body, call.rooms.now()
+    assistant = await _assistant(call, request.assistant_id)
+    thread_id = call.rooms.ids.new("thread_")
+    key = RunKey(thread_id, call.project, call.rooms.ids.new("run_"))
+    run = new_run(request, assistant, run_id=key.id, thread_id=thread_id, now=now)
+    given = request.thread
+    messages = given.messages or [] if given else []
+    if not run.instructions and not any(message.role == "user" for message in messages):
+        raise _nothing_to_answer()
+    metadata = given.metadata or {} if given else {}
+    thread = encode(
+        ThreadObject(
+            id=thread_id,
+            created_at=now,
+            metadata=metadata,
+            tool_resources=resources(
+                request.tool_resources or (given.tool_resources if given else None)
+            ),
+        )
+    )
+    return await _queue(
+        call,
+        key,
+        run,
+        thread_store.insert(call.project, thread_id, now, now, thread),
+        *thread_store.index_metadata(call.project, thread_id, now, old={}, new=metadata),
+        *initial_messages(call, thread_id, messages, now),
+        thread=thread,
+    )
+
+
+async def _queue(
+    call: Call[object], key: RunKey, run: RunObject, *ahead: Statement, thread: str | None = None
+) -> Answer:
+    """Store a run that is queued, behind other statements, and wake the engine."""
+    wire = encode(run)
+    data = events.run_data(run)
+    begin = [store.event(key, "thread.created", as_read(thread))] if thread else []
+    return await call.commit(
+        Answer(wire),
+        *ahead,
+        store.insert(key, created_at=run.created_at, expires_at=run.expires_at or 0, wire=wire),
+        *begin,
+        store.event(key, "thread.run.created", data),
+        store.event(key, "thread.run.queued", data),
+        wakes=(ENGINE,),
+    )
+
+
+async def list_runs(call: Call[None]) -> Answer:
+    """Wire: GET /threads/{thread_id}/runs"""
+    query: ListQuery = call.query
+    thread_id = call.path["thread_id"]
+
+    async def fetch(bounds: Bounds, limit: int) -> Page:
+        page = await call.rooms.database.page(
+            "run_list_desc" if bounds.is_descending else "run_list_asc",
+            {
+                "project": call.project,
+                "thread_id": thread_id,
+                "limit": limit,
+                **bounds.params,
+            },
+            limit_bytes=PAGE_BYTES,
+        )
+        if not page.rows:
+            await _require_thread(call, thread_id)
+        return page
+
+    listing = Listing("run", "run_place", {"thread_id": thread_id}, str, fetch)
+    return await answer_page(call, query, listing)
+
+
+async def get_run(call: Call[None]) -> Answer:
+    """Wire: GET /threads/{thread_id}/runs/{run_id}"""
+    key = key_of(call)
+    wire = await store.get(call.rooms.database, key)
+    if wire is None:
+        raise await _missing(call, key)
+    return Answer(wire, headers=poll_headers(stored_run.decode(wire)))
+
+
+async def modify_run(call: Call[ModifyRunRequest]) -> Answer:
+    """Merge metadata, once the run is at rest.
+
+    Wire: POST /threads/{thread_id}/runs/{run_id}
+    """
+    key = key_of(call)
+    while True:
+        was, run = await _state(call, key)
+        if run.status not in TERMINAL and run.status != "requires_action":
+            raise BadRequest(f"Cannot update run with status '{run.status}'.")
+        run.metadata = merge_metadata(run.metadata, call.body.metadata)
+        try:
+            return await call.commit(Answer(encode(run)), _replace(key, was, run, None))
+        except Refused as refused:
+            if refused.guard != "run_replace":
+                raise
+
+
+async def cancel_run(call: Call[None]) -> Answer:
+    """Ask for a run to end. It is `cancelling` at once and `cancelled` within a second.
+
+    Raises: BadRequest when it has ended, or is being cancelled already.
+    Wire: POST /threads/{thread_id}/runs/{run_id}/cancel
+    """
+    key = key_of(call)
+    while True:
+        was, run = await _state(call, key)
+        try:
+            run = advance(run, "cancel", call.rooms.now())
+        except NotPossible as refusal:
+            raise BadRequest(f"Cannot cancel run with status '{refusal.status}'.") from None
+        try:
+            return await call.commit(
+                Answer(encode(run), headers=poll_headers(run)),
+                _replace(key, was, run, None),
+                store.event(key, "thread.run.cancelling", events.run_data(run)),
+                wakes=(key.topic, ENGINE),
+            )
+        except Refused as refused:
+            if refused.guard != "run_replace":
+                raise
+
+
+async def submit_tool_ouputs_to_run(call: Call[SubmitToolOutputsRunRequest]) -> Answer:
+    """Hand in what all functions returned; the run is queued again.
+
+    Raises: BadRequest when the run does not wait for outputs, or for others.
+    Wire: POST /threads/{thread_id}/runs/{run_id}/submit_tool_outputs (the official operation id
+    is spelt like this)
+    """
+    key = key_of(call)
+    while True:
+        was, run = await _state(call, key)
+        if run.status != "requires_action":
+            raise BadRequest(f'Runs in status "{run.status}" do not accept tool outputs.')
+        step = await _waiting_step(call, key)
+        now = call.rooms.now()
+        filled = _with_outputs(step, call.body, now)
+        run = advance(run, "submit", now)
+        stored_form = encode(filled)
+        try:
+            return await call.commit(
+                Answer(encode(run), headers=poll_headers(run)),
+                _replace(key, was, run, None),
+                store.replace_step(key, filled.id, stored_form),
+                store.event(key, "thread.run.step.completed", stored_form),
+                store.event(key, "thread.run.queued", events.run_data(run)),
+                wakes=(key.topic, ENGINE),
+            )
+        except Refused as refused:
+            if refused.guard != "run_replace":
+                raise
+
+
+async def list_run_steps(call: Call[None]) -> Answer:
+    """Wire: GET /threads/{thread_id}/runs/{run_id}/steps"""
+    query: ListQuery = call.query
+    key = key_of(call)
+    if await store.get(call.rooms.database, key) is None:
+        raise await _missing(call, key)
+
+    async def fetch(bounds: Bounds, limit: int) -> Page:
+        return await call.rooms.database.page(
+            "run_step_list_desc" if bounds.is_descending else "run_step_list_asc",
+            key.under(limit=limit, **bounds.params),
+            limit_bytes=PAGE_BYTES,
+        )
+
+    place = {"thread_id": key.thread_id, "run_id": key.id}
+    return await answer_page(call, query, Listing("run step", "run_step_place", place, int, fetch))
+
+
+async def get_run_step(call: Call[None]) -> Answer:
+    """Wire: GET /threads/{thread_id}/runs/{run_id}/steps/{step_id}"""
+    key = key_of(call)
+    row = await call.rooms.database.one("run_step_get", key.under(id=call.path["step_id"]))
+    if row is None:
+        if await store.get(call.rooms.database, key) is None:
+            raise await _missing(call, key)
+        raise NotFound.object("run step", call.path["step_id"])
+    return Answer(row[0])
+
+
+def poll_headers(run: RunObject) -> tuple[tuple[bytes, bytes], ...]:
+    """Return the header that makes polling clients quick, while there is something to wait for."""
+    return () if run.status in TERMINAL else ((b"openai-poll-after-ms", b"250"),)
+
+
+async def _assistant(call: Call[object], assistant_id: str) -> AssistantObject:
+    wire = await assistant_store.get(call.rooms.database, call.project, assistant_id)
+    if wire is None:
+        raise NotFound.object("assistant", assistant_id)
+    return stored_assistant.decode(wire)
+
+
+async def _require_thread(call: Call[object], thread_id: str) -> None:
+    if await thread_store.get(call.rooms.database, call.project, thread_id) is None:
+        raise NotFound.object("thread", thread_id)
+
+
+async def _require_user_message(call: Call[object], thread_id: str) -> None:
+    await _require_thread(call, thread_id)
+    params = {"thread_id": thread_id, "project": call.project}
+    if await call.rooms.database.one("thread_has_user_message", params) is None:
+        raise _nothing_to_answer()
+
+
+def _nothing_to_answer() -> BadRequest:
+    return BadRequest(
+        "Run creation requires a Thread with a user message or an assistant with instructions.",
+        code="invalid_thread",
+    )
+
+
+async def _refuse_busy(call: Call[object], thread_id: str) -> None:
+    """Raise what keeps a run from being queued, if it is the thread or its active run."""
+    await _require_thread(call, thread_id)
+    active = await store.active_of(call.rooms.database, call.project, thread_id)
+    if active is not None:
+        raise BadRequest(f"Thread {thread_id} already has an active run {active}.")
+
+
+async def _missing(call: Call[object], key: RunKey) -> NotFound:
+    await _require_thread(call, key.thread_id)
+    return NotFound.object("run", key.id)
+
+
+async def _state(call: Call[object], key: RunKey) -> tuple[State, RunObject]:
+    if await store.get(call.rooms.database, key) is None:
+        raise await _missing(call, key)
+    was = await store.state(call.rooms.database, key)
+    if was is None:
+        raise NotFound.object("run", key.id)
+    return was, stored_run.decode(was.wire)
+
+
+def _replace(key: RunKey, was: State, run: RunObject, ended_at: int | None) -> Statement:
+    return store.replace(
+        key,
+        was,
+        wire=encode(run),
+        status=run.status,
+        expires_at=run.expires_at,
+        ended_at=ended_at,
+    )
+
+
+async def _waiting_step(call: Call[object], key: RunKey) -> RunStepObject:
+    """Return the step whose calls wait for their outputs."""
+    for wire in reversed(await store.steps(call.rooms.database, key)):
+        step = stored_step.decode(wire)
+        if step.status == "in_progress" and isinstance(step.step_details, ToolCalls):
+            return step
+    raise AssertionError(f"{key} waits for outputs, but none of its steps does")
+
+
+def _with_outputs(
+    step: RunStepObject, request: SubmitToolOutputsRunRequest, now: int
+) -> RunStepObject:
+    """Return a step completed with the outputs of its calls.
+
+    Raises: BadRequest unless each call has exactly one output and nothing else has.
+    """
+    assert isinstance(step.step_details, ToolCalls)
+    wanted = [call.id for call in step.step_details.tool_calls]
+    given = [output.tool_call_id for output in request.tool_outputs]
+    if sorted(wanted) != sorted(given):
+        raise BadRequest(f"Expected tool outputs for call_ids {wanted}, got {given}")
+    outputs = {output.tool_call_id: output.output or "" for output in request.tool_outputs}
+    for call in step.step_details.tool_calls:
+        call.function.output = outputs[call.id]
+    return step_ended(step, "completed", now)
+
+

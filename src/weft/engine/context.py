@@ -1,0 +1,211 @@
+"""From a thread to what the model reads.
+
+Instructions first, then the thread, read backwards until the budget of tokens
+is used up, so that a thread of 100,000 messages starts as fast as one of 100;
+last what this run has done so far: its messages and its tool calls with their
+outputs.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from weft.llm.model import (
+    ChatMessage,
+    FunctionTool,
+    ImagePart,
+    ModelRequest,
+    TextPart,
+    ToolCall,
+)
+from weft.llm.tokens import Calibration, estimate_message, estimate_tools
+from weft.store import runs as store
+from weft.store.database import Database
+from weft.store.places import Bounds
+from weft.store.runs import RunKey
+from weft.wire.messages import (
+    ImageUrlPart,
+    MessageContentRefusalObject,
+    MessageContentTextObject,
+    MessageObject,
+)
+from weft.wire.messages import stored as stored_message
+from weft.wire.runs import RunObject, RunStepObject, ToolCalls, stored_step
+from weft.wire.tools import FunctionTool as DeclaredFunction
+
+SLICE = 50  # messages read at a time
+
+
+class OutOfTokens(Exception):
+    """The prompt budget of the run does not hold even the newest message."""
+
+
+async def build(
+    database: Database,
+    key: RunKey,
+    run: RunObject,
+    *,
+    prompt_tokens: int,
+    completion_tokens: int | None,
+    calibration: Calibration,
+) -> ModelRequest:
+    """Return the request for the next turn of a run.
+
+    `prompt_tokens` is what the prompt may hold; `completion_tokens` what the answer may, None
+    for no limit.
+    Raises: OutOfTokens.
+    """
+
+    def tokens(message: ChatMessage) -> int:
+        return calibration.adjust(run.model, estimate_message(message))
+
+    head = [ChatMessage(role="system", content=run.instructions)] if run.instructions else []
+    tools = offered(run)
+    tail = await own_turns(database, key)
+    fixed = sum(map(tokens, (*head, *tail)))
+    fixed += calibration.adjust(run.model, estimate_tools(tools))
+    thread = await newest_messages(database, key, run, prompt_tokens - fixed, tokens)
+    if fixed > prompt_tokens or (not thread and not tail and not head):
+        raise OutOfTokens
+    return ModelRequest(
+        model=run.model,
+        messages=[*head, *thread, *tail],
+        tools=tools,
+        tool_choice=chosen(run, tools),
+        parallel_tool_calls=run.parallel_tool_calls,
+        response_format=response_format(run),
+        temperature=run.temperature,
+        top_p=run.top_p,
+        reasoning_effort=run.reasoning_effort,
+        max_completion_tokens=completion_tokens,
+    )
+
+
+def offered(run: RunObject) -> list[FunctionTool]:
+    """Return the tools that the model may call: those that something executes."""
+    return [
+        FunctionTool(
+            name=tool.function.name,
+            description=tool.function.description or None,
+            parameters=tool.function.parameters,
+            strict=tool.function.strict,
+        )
+        for tool in run.tools
+        if isinstance(tool, DeclaredFunction)
+    ]
+
+
+def chosen(run: RunObject, tools: list[FunctionTool]) -> str | dict[str, Any]:
+    """Return the tool choice for the model; without tools there is none to make."""
+    if not tools:
+        return "none"
+    choice: str | dict[str, Any] = msgspec.to_builtins(run.tool_choice)
+    if isinstance(choice, dict) and choice["type"] != "function":
+        return "auto"
+    return choice
+
+
+def response_format(run: RunObject) -> dict[str, Any] | None:
+    """Return the format that the answer must have, None for plain text."""
+    form = msgspec.to_builtins(run.response_format)
+    return form if isinstance(form, dict) and form["type"] != "text" else None
+
+
+async def newest_messages(
+    database: Database,
+    key: RunKey,
+    run: RunObject,
+    budget: int,
+    tokens: Callable[[ChatMessage], int],
+) -> list[ChatMessage]:
+    """Return the newest messages of the thread that fit, oldest first, without this run's own."""
+    most = run.truncation_strategy.last_messages
+    if run.truncation_strategy.type == "auto":
+        most = None
+    found: list[ChatMessage] = []
+    before = None
+    while most is None or len(found) < most:
+        bounds = Bounds.between(before, None, is_descending=True, by=int)
+        page = await database.page(
+            "message_context",
+            {
+                "thread_id": key.thread_id,
+                "project": key.project,
+                "limit": SLICE,
+                **bounds.params,
+            },
+        )
+        for created_at, position, wire in page.rows:
+            before = (created_at, position)
+            message = stored_message.decode(wire)
+            if message.run_id == key.id:
+                continue
+            chat = as_chat(message)
+            if chat is None:
+                continue
+            budget -= tokens(chat)
+            if budget < 0 or (most is not None and len(found) == most):
+                return found[::-1]
+            found.append(chat)
+        if len(page.rows) < SLICE:
+            break
+    return found[::-1]
+
+
+def as_chat(message: MessageObject) -> ChatMessage | None:
+    """Return a message as the model reads it, None when nothing of it can be read."""
+    parts: list[TextPart | ImagePart] = []
+    for part in message.content:
+        if isinstance(part, MessageContentTextObject):
+            parts.append(TextPart(part.text.value))
+        elif isinstance(part, MessageContentRefusalObject):
+            parts.append(TextPart(part.refusal))
+        elif isinstance(part, ImageUrlPart):
+            parts.append(ImagePart(part.image_url.url, part.image_url.detail))
+    if not parts:
+        return None
+    if all(isinstance(part, TextPart) for part in parts):
+        text = "\n".join(part.text for part in parts if isinstance(part, TextPart))
+        return ChatMessage(role=message.role, content=text)
+    return ChatMessage(role=message.role, content=parts)
+
+
+async def own_turns(database: Database, key: RunKey) -> list[ChatMessage]:
+    """Return what this run has done: its finished messages, its calls and their outputs."""
+    turns: list[ChatMessage] = []
+    for wire in await store.steps(database, key):
+        step = stored_step.decode(wire)
+        if step.status != "completed":
+            continue
+        if isinstance(step.step_details, ToolCalls):
+            turns += _tool_turn(step.step_details)
+        else:
+            turns += await _message_turn(database, key, step)
+    return turns
+
+
+async def _message_turn(
+    database: Database, key: RunKey, step: RunStepObject
+) -> list[ChatMessage]:
+    assert not isinstance(step.step_details, ToolCalls)
+    params = {
+        "thread_id": key.thread_id,
+        "project": key.project,
+        "id": step.step_details.message_creation.message_id,
+    }
+    row = await database.one("message_get", params)
+    chat = as_chat(stored_message.decode(row[0])) if row else None
+    return [chat] if chat else []
+
+
+def _tool_turn(details: ToolCalls) -> list[ChatMessage]:
+    calls = [
+        ToolCall(id=call.id, name=call.function.name, arguments=call.function.arguments)
+        for call in details.tool_calls
+    ]
+    outputs = [
+        ChatMessage(role="tool", content=call.function.output or "", tool_call_id=call.id)
+        for call in details.tool_calls
+    ]
+    return [ChatMessage(role="assistant", tool_calls=calls), *outputs]

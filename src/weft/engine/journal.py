@@ -1,0 +1,186 @@
+"""What a worker writes of its run: every write stands behind the fence of its attempt.
+
+A run is one story with one writer. The journal keeps what the worker has open
+(a step, a message), and turns each thing that happens into the statements and
+events that say so.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from weft.domain.ids import Ids
+from weft.store import runs as store
+from weft.store.database import Database, Statement
+from weft.store.runs import RunKey, State
+from weft.wire import events
+from weft.wire.messages import (
+    IncompleteDetails,
+    MessageContentRefusalObject,
+    MessageContentTextObject,
+    MessageObject,
+    TextValue,
+)
+from weft.wire.runs import (
+    CalledFunction,
+    CreatedMessage,
+    FunctionToolCall,
+    MessageCreation,
+    RunObject,
+    RunStepObject,
+    ToolCalls,
+    Usage,
+    step_ended,
+)
+from weft.wire.shapes import encode
+
+
+class OpenMessage:
+    """A message that is being written, with the step that writes it."""
+
+    def __init__(self, step: RunStepObject, message: MessageObject) -> None:
+        self.step = step
+        self.message = message
+        self.text = ""
+        self.refusal = ""
+
+    def closed(self, now: int, reason: str | None) -> MessageObject:
+        """Return the message with all of its text: completed, or incomplete for a reason."""
+        content: list[MessageContentTextObject | MessageContentRefusalObject] = []
+        if self.text or not self.refusal:
+            content.append(MessageContentTextObject(TextValue(self.text, [])))
+        if self.refusal:
+            content.append(MessageContentRefusalObject(self.refusal))
+        return close_message(self.message, content, now, reason)
+
+
+def close_message(
+    message: MessageObject, content: Sequence[object], now: int, reason: str | None
+) -> MessageObject:
+    """Return a message that ends: completed, or incomplete for a reason."""
+    ended = msgspec.structs.replace(message, content=list(content))
+    if reason is None:
+        ended.status, ended.completed_at = "completed", now
+    else:
+        ended.status, ended.incomplete_at = "incomplete", now
+        ended.incomplete_details = msgspec.convert({"reason": reason}, IncompleteDetails)
+    return ended
+
+
+class Journal:
+    """The writer of one attempt at a run."""
+
+    def __init__(
+        self, database: Database, ids: Ids, key: RunKey, run: RunObject, was: State
+    ) -> None:
+        self.run = run
+        self.key = key
+        self.was = was
+        self._database = database
+        self._ids = ids
+
+    async def write(self, *statements: Statement) -> None:
+        """Commit behind the fence and wake the followers.
+
+        Raises: store.database.Refused once the run is no longer this attempt's.
+        """
+        fence = store.fence(self.key, self.was.attempt)
+        await self._database.write((fence, *statements), wakes=(self.key.topic,))
+
+    def open_message(self, now: int) -> tuple[OpenMessage, list[Statement]]:
+        """Return a new message and the statements that begin it and its step."""
+        message = MessageObject(
+            id=self._ids.new("msg_"),
+            created_at=now,
+            assistant_id=self.run.assistant_id,
+            thread_id=self.key.thread_id,
+            run_id=self.key.id,
+            status="in_progress",
+            role="assistant",
+            content=[],
+            attachments=[],
+            metadata={},
+        )
+        step, statements = self.open_step(MessageCreation(CreatedMessage(message.id)), now)
+        wire = encode(message)
+        statements += [
+            store.open_message(self.key, message.id, created_at=now, now=now, wire=wire),
+            store.event(self.key, "thread.message.created", wire),
+            store.event(self.key, "thread.message.in_progress", wire),
+        ]
+        return OpenMessage(step, message), statements
+
+    def open_step(
+        self, details: MessageCreation | ToolCalls, now: int
+    ) -> tuple[RunStepObject, list[Statement]]:
+        """Return a new step and the statements that begin it."""
+        step = RunStepObject(
+            id=self._ids.new("step_"),
+            created_at=now,
+            run_id=self.key.id,
+            assistant_id=self.run.assistant_id,
+            thread_id=self.key.thread_id,
+            type="tool_calls" if isinstance(details, ToolCalls) else "message_creation",
+            expires_at=self.run.expires_at,
+            step_details=details,
+        )
+        wire = encode(step)
+        return step, [
+            store.insert_step(self.key, step.id, now, wire),
+            store.event(self.key, "thread.run.step.created", wire),
+            store.event(self.key, "thread.run.step.in_progress", wire),
+        ]
+
+    def text(self, open_message: OpenMessage, texts: list[str]) -> Statement:
+        """Return the statement that logs a batch of text."""
+        is_first = not open_message.text
+        open_message.text += "".join(texts)
+        data = events.text_deltas(open_message.message.id, texts, is_first=is_first)
+        return store.event(self.key, events.MESSAGE_DELTA, data, len(texts))
+
+    def refusal(self, open_message: OpenMessage, texts: list[str]) -> Statement:
+        """Return the statement that logs a batch of a refusal."""
+        open_message.refusal += "".join(texts)
+        data = events.refusal_deltas(open_message.message.id, texts)
+        return store.event(self.key, events.MESSAGE_DELTA, data, len(texts))
+
+    def close_message(
+        self, open_message: OpenMessage, now: int, usage: Usage | None, reason: str | None = None
+    ) -> list[Statement]:
+        """Return the statements that end a message and its step.
+
+        A message that ran into a budget is incomplete; its step is completed all the same.
+        """
+        message = open_message.closed(now, reason)
+        step = step_ended(open_message.step, "completed", now)
+        step.usage = usage
+        wire = encode(message)
+        return [
+            store.write_message(self.key, message.id, wire),
+            store.event(self.key, f"thread.message.{message.status}", wire),
+            *self.step(step),
+        ]
+
+    def step(self, step: RunStepObject) -> list[Statement]:
+        """Return the statements that store a step as it ended and say so.
+
+        Read again later, a step no longer says when its run would have expired.
+        """
+        at_rest = msgspec.structs.replace(step, expires_at=None)
+        return [
+            store.replace_step(self.key, step.id, encode(at_rest)),
+            store.event(self.key, events.step_event(step), encode(step)),
+        ]
+
+
+def function_calls(calls: Sequence[tuple[str, str, str]]) -> ToolCalls:
+    """Return a step's details for calls of (id, name, arguments), without outputs yet."""
+    return ToolCalls(
+        [
+            FunctionToolCall(
+                id=call_id,
+                function=CalledFunction(name=name, arguments=arguments, output=None),
+            )
+            for call_id, name, arguments in calls
+        ]
+    )

@@ -1,0 +1,199 @@
+"""One answer of the model, as it comes: text becomes a message, calls become a step."""
+
+from collections.abc import Callable
+from itertools import groupby
+from typing import Any
+
+import msgspec
+
+from weft.domain.ids import Ids
+from weft.engine.journal import Journal, OpenMessage, function_calls
+from weft.llm.model import (
+    Delta,
+    Finished,
+    ModelError,
+    ModelRequest,
+    RefusalDelta,
+    TextDelta,
+    ToolCallDelta,
+)
+from weft.llm.model import Usage as ModelUsage
+from weft.llm.tokens import Calibration, estimate, estimate_request
+from weft.store import runs as store
+from weft.store.database import Statement
+from weft.wire import events
+from weft.wire.messages import IncompleteDetails
+from weft.wire.runs import (
+    CachedTokens,
+    FunctionCall,
+    ReasoningTokens,
+    RequiredAction,
+    RunStepObject,
+    RunToolCallObject,
+    ToolCalls,
+    ToolCallsToSubmit,
+    Usage,
+)
+from weft.wire.shapes import encode
+
+
+class _Call:
+    """A function call as it arrives."""
+
+    def __init__(self, index: int, call_id: str, name: str) -> None:
+        self.index = index
+        self.id = call_id
+        self.name = name
+        self.arguments = ""
+
+
+class Turn:
+    """What the model says in one answer. `take` its deltas in order, then close it."""
+
+    def __init__(self, journal: Journal, ids: Ids, now: Callable[[], int]) -> None:
+        self.calls: dict[int, _Call] = {}
+        self.usage = Usage()
+        self.was_filtered = False
+        self._reported: ModelUsage | None = None
+        self._finish: str | None = None
+        self._journal = journal
+        self._ids = ids
+        self._now = now
+        self._message: OpenMessage | None = None
+        self._step: RunStepObject | None = None
+        self._said = ""
+
+    async def take(self, batch: list[Delta]) -> None:
+        """Log a batch of deltas in one write.
+
+        Raises: store.database.Refused once the run is no longer this attempt's.
+        """
+        statements: list[Statement] = []
+        for kind, run_of in groupby(batch, type):
+            deltas: list[Any] = list(run_of)
+            if kind is TextDelta:
+                texts = [delta.text for delta in deltas if delta.text]
+                if texts:
+                    self._said += "".join(texts)
+                    statements.append(self._journal.text(self._writing(statements), texts))
+            elif kind is RefusalDelta:
+                texts = [delta.text for delta in deltas if delta.text]
+                if texts:
+                    self._said += "".join(texts)
+                    statements.append(self._journal.refusal(self._writing(statements), texts))
+            elif kind is ToolCallDelta:
+                self._take_calls(deltas, statements)
+            elif kind is Finished:
+                self._finish = deltas[-1].reason
+                self.was_filtered = self._finish == "content_filter"
+            elif kind is ModelUsage:
+                self._reported = deltas[-1]
+        if statements:
+            await self._journal.write(*statements)
+
+    def _writing(self, statements: list[Statement]) -> OpenMessage:
+        """Return the open message, begun if there is none."""
+        if self._message is None:
+            self._message, begin = self._journal.open_message(self._now())
+            statements += begin
+        return self._message
+
+    def _take_calls(self, deltas: list[ToolCallDelta], statements: list[Statement]) -> None:
+        now = self._now()
+        if self._message is not None:
+            # Text ahead of calls is a message of its own; the turn's usage counts with the calls.
+            statements += self._journal.close_message(self._message, now, None)
+            self._message = None
+        if self._step is None:
+            self._step, begin = self._journal.open_step(ToolCalls([]), now)
+            statements += begin
+        shown: list[dict[str, Any]] = []
+        for delta in deltas:
+            call = self.calls.get(delta.index)
+            if call is None:
+                call = _Call(delta.index, delta.id or self._ids.new("call_"), delta.name or "")
+                self.calls[delta.index] = call
+                function = {"name": call.name, "arguments": "", "output": None}
+                shown.append(_shown(call, function, id=call.id))
+            if delta.arguments:
+                call.arguments += delta.arguments
+                shown.append(_shown(call, {"arguments": delta.arguments}))
+        if shown:
+            data = events.call_deltas(self._step.id, shown)
+            event = store.event(self._journal.key, events.STEP_DELTA, data, len(shown))
+            statements.append(event)
+
+    def settle_usage(self, request: ModelRequest, calibration: Calibration) -> None:
+        """Set `usage` to what the model reported, or to an estimate if it reported nothing."""
+        said = self._said + "".join(call.name + call.arguments for call in self.calls.values())
+        estimated = estimate_request(request)
+        if self._reported is None:
+            prompt = calibration.adjust(request.model, estimated)
+            completion = estimate(said)
+            self.usage = Usage(prompt, completion, prompt + completion)
+            return
+        reported = self._reported
+        calibration.learn(request.model, estimated, reported.prompt_tokens)
+        self.usage = Usage(
+            reported.prompt_tokens,
+            reported.completion_tokens,
+            reported.prompt_tokens + reported.completion_tokens,
+            CachedTokens(reported.cached_tokens),
+            ReasoningTokens(reported.reasoning_tokens),
+        )
+
+    def incomplete(self) -> IncompleteDetails | None:
+        """Return why the message is incomplete, None if it is complete."""
+        if self.was_filtered:
+            return IncompleteDetails("content_filter")
+        return IncompleteDetails("max_tokens") if self._finish == "length" else None
+
+    def close_message(self, now: int, reason: IncompleteDetails | None) -> list[Statement]:
+        """Return the statements that end the turn's message; an empty answer is a message too."""
+        statements: list[Statement] = []
+        message = self._writing(statements)
+        why = reason.reason if reason else None
+        return statements + self._journal.close_message(message, now, self.usage, why)
+
+    def await_outputs(self, now: int) -> tuple[list[Statement], RequiredAction]:
+        """Return the statements that leave the calls open, and what the client has to do.
+
+        Raises: ModelError when arguments are not JSON: no client could call with them.
+        """
+        assert self._step is not None, "calls stand in a step"
+        calls = [self.calls[index] for index in sorted(self.calls)]
+        for call in calls:
+            _require_json(call)
+        statements: list[Statement] = []
+        if self._message is not None:
+            statements += self._journal.close_message(self._message, now, None)
+            self._message = None
+        self._step.step_details = function_calls(
+            [(call.id, call.name, call.arguments) for call in calls]
+        )
+        self._step.usage = self.usage
+        statements.append(
+            store.replace_step(self._journal.key, self._step.id, encode(self._step))
+        )
+        wanted = [
+            RunToolCallObject(id=call.id, function=FunctionCall(call.name, call.arguments))
+            for call in calls
+        ]
+        return statements, RequiredAction(submit_tool_outputs=ToolCallsToSubmit(wanted))
+
+
+def _shown(call: _Call, function: dict[str, Any], **more: str) -> dict[str, Any]:
+    """Return a delta of a call in the order of the recorded ones."""
+    return {"index": call.index, **more, "type": "function", "function": function}
+
+
+def _require_json(call: _Call) -> None:
+    call.arguments = call.arguments or "{}"
+    try:
+        msgspec.json.decode(call.arguments)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        raise ModelError(
+            "server_error",
+            f"The model called '{call.name}' with arguments that are not JSON: "
+            f"{call.arguments[:200]}",
+        ) from None

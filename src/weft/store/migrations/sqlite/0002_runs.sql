@@ -1,0 +1,54 @@
+-- Runs, their steps and their events. A run's life is the table in domain/lifecycle.py; the
+-- checks below are its closed sets.
+
+CREATE TABLE run (
+  thread_id  TEXT    NOT NULL,
+  project    TEXT    NOT NULL,
+  id         TEXT    NOT NULL,
+  created_at INTEGER NOT NULL,
+  status     TEXT    NOT NULL CHECK (status IN ('queued', 'in_progress', 'requires_action',
+                     'cancelling', 'cancelled', 'failed', 'completed', 'incomplete', 'expired')),
+  is_waiting INTEGER NOT NULL DEFAULT 0 CHECK (is_waiting IN (0, 1)),  -- 1: behind an active run
+  attempt    INTEGER NOT NULL DEFAULT 0,       -- counts claims; every write of a worker names its own
+  recoveries INTEGER NOT NULL DEFAULT 0,       -- of those, after a crash, since it was last queued
+  expires_at INTEGER,                          -- when it ends by itself; NULL once it ended or waits
+  ended_at   INTEGER,                          -- drives the clearing of its events
+  wire       TEXT    NOT NULL,
+  PRIMARY KEY (thread_id, project, id)
+) STRICT, WITHOUT ROWID;
+
+-- One active run for each thread: the rule itself.
+CREATE UNIQUE INDEX run_active ON run (thread_id, project)
+  WHERE status IN ('queued', 'in_progress', 'requires_action', 'cancelling') AND is_waiting = 0;
+CREATE INDEX run_by_date ON run (thread_id, project, created_at, id);
+CREATE INDEX run_waiting ON run (thread_id, project, created_at, id) WHERE is_waiting = 1;
+-- What a worker has to do, and what has run out of time.
+CREATE INDEX run_queue ON run (created_at) WHERE status = 'queued' AND is_waiting = 0;
+CREATE INDEX run_cancelling ON run (created_at) WHERE status = 'cancelling';
+CREATE INDEX run_in_progress ON run (created_at) WHERE status = 'in_progress';
+CREATE INDEX run_expiry ON run (expires_at) WHERE expires_at IS NOT NULL AND ended_at IS NULL;
+CREATE INDEX run_ended ON run (ended_at) WHERE ended_at IS NOT NULL;
+
+CREATE TABLE run_step (
+  thread_id  TEXT    NOT NULL,
+  project    TEXT    NOT NULL,
+  run_id     TEXT    NOT NULL,
+  id         TEXT    NOT NULL,
+  created_at INTEGER NOT NULL,
+  position   INTEGER NOT NULL,                 -- counts within the run: the order of steps
+  wire       TEXT    NOT NULL,
+  PRIMARY KEY (thread_id, project, run_id, id)
+) STRICT, WITHOUT ROWID;
+
+CREATE UNIQUE INDEX run_step_by_position ON run_step (thread_id, project, run_id, position);
+
+CREATE TABLE run_event (
+  thread_id TEXT    NOT NULL,
+  project   TEXT    NOT NULL,
+  run_id    TEXT    NOT NULL,
+  number    INTEGER NOT NULL,                  -- of the first event of the row, from 1
+  count     INTEGER NOT NULL CHECK (count > 0),-- how many events the row holds: a batch of deltas
+  name      TEXT    NOT NULL,                  -- of the event, as the stream names it
+  data      TEXT    NOT NULL,                  -- JSON: what changed (engine/events.py renders it)
+  PRIMARY KEY (thread_id, project, run_id, number)
+) STRICT, WITHOUT ROWID;

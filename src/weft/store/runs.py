@@ -1,0 +1,197 @@
+"""What writing and reading runs, their steps and their events is made of.
+
+A key names a run: (thread_id, project, id). `was` is the wire form that a
+change starts from: every change is compare and set.
+"""
+
+from typing import Any, NamedTuple
+
+from weft.store.database import Database, Statement
+
+
+class RunKey(NamedTuple):
+    """Which run."""
+
+    thread_id: str
+    project: str
+    id: str
+
+    @property
+    def topic(self) -> str:
+        """What a write wakes that concerns this run."""
+        return f"run {self.thread_id} {self.project} {self.id}"
+
+    def params(self, **more: Any) -> dict[str, Any]:
+        """The parameters of a statement about the run itself."""
+        return {"thread_id": self.thread_id, "project": self.project, "id": self.id, **more}
+
+    def under(self, **more: Any) -> dict[str, Any]:
+        """The parameters of a statement about something of the run."""
+        return {"thread_id": self.thread_id, "project": self.project, "run_id": self.id, **more}
+
+
+class State(NamedTuple):
+    """A run as stored: its wire form, and how often it was taken up.
+
+    `recoveries` counts only those times that found it in progress, since it was last queued.
+    """
+
+    wire: str
+    attempt: int
+    recoveries: int
+
+
+class EventRow(NamedTuple):
+    """A row of the log: `count` events, the first of which is `number`."""
+
+    number: int
+    count: int
+    name: str
+    data: str
+
+
+# What wakes the engine: something is queued or cancelled.
+ENGINE = "engine"
+
+
+def insert(key: RunKey, *, created_at: int, expires_at: int, wire: str) -> Statement:
+    """A new run. Guard: the thread is there and has no active run."""
+    return Statement(
+        "run_insert",
+        key.params(created_at=created_at, expires_at=expires_at, wire=wire),
+        is_guard=True,
+    )
+
+
+def replace(
+    key: RunKey,
+    was: State,
+    *,
+    wire: str,
+    status: str,
+    expires_at: int | None,
+    ended_at: int | None,
+) -> Statement:
+    """A change of a run. Guard: it is still `was`, taken up as often."""
+    return Statement(
+        "run_replace",
+        key.params(
+            was=was.wire,
+            attempt=was.attempt,
+            wire=wire,
+            status=status,
+            expires_at=expires_at,
+            ended_at=ended_at,
+        ),
+        is_guard=True,
+    )
+
+
+def claim(key: RunKey, was: State, *, wire: str) -> Statement:
+    """Take a run up. Guard: it is still `was`, and nobody else took it up."""
+    return Statement(
+        "run_claim",
+        key.params(was=was.wire, attempt=was.attempt + 1, wire=wire),
+        is_guard=True,
+    )
+
+
+def fence(key: RunKey, attempt: int) -> Statement:
+    """Guard of a worker's writes: the run goes on, and is still this attempt's."""
+    return Statement("run_fence", key.params(attempt=attempt), is_guard=True)
+
+
+def log_stands_at(key: RunKey, last: int) -> Statement:
+    """Guard: no event was written behind the number `last`."""
+    return Statement("run_event_stands_at", key.under(last=last), is_guard=True)
+
+
+def event(key: RunKey, name: str, data: str, count: int = 1) -> Statement:
+    """A row of the log: one event, or a batch of `count` deltas."""
+    return Statement("run_event_append", key.under(name=name, data=data, count=count))
+
+
+def insert_step(key: RunKey, step_id: str, created_at: int, wire: str) -> Statement:
+    """A new step, behind the run's others."""
+    return Statement("run_step_insert", key.under(id=step_id, created_at=created_at, wire=wire))
+
+
+def replace_step(key: RunKey, step_id: str, wire: str) -> Statement:
+    """A change of a step; a guard ahead of it has checked the run."""
+    return Statement("run_step_replace", key.under(id=step_id, wire=wire))
+
+
+def open_message(
+    key: RunKey, message_id: str, *, created_at: int, now: int, wire: str
+) -> Statement:
+    """The message that a worker begins to write."""
+    return Statement(
+        "message_open",
+        {
+            "thread_id": key.thread_id,
+            "project": key.project,
+            "id": message_id,
+            "run_id": key.id,
+            "created_at": created_at,
+            "now": now,
+            "wire": wire,
+        },
+    )
+
+
+def write_message(key: RunKey, message_id: str, wire: str) -> Statement:
+    """A worker's own message, written on."""
+    return Statement(
+        "message_write",
+        {"thread_id": key.thread_id, "project": key.project, "id": message_id, "wire": wire},
+    )
+
+
+async def get(database: Database, key: RunKey) -> str | None:
+    """Return the wire form of a run, or None if it or its thread is gone."""
+    row = await database.one("run_get", key.params())
+    return row[0] if row else None
+
+
+async def state(database: Database, key: RunKey) -> State | None:
+    """Return a run as stored, or None."""
+    row = await database.one("run_state", key.params())
+    return State(*row) if row else None
+
+
+async def active_of(database: Database, project: str, thread_id: str) -> str | None:
+    """Return the id of the run that locks a thread, or None."""
+    row = await database.one("run_active_of", {"thread_id": thread_id, "project": project})
+    return row[0] if row else None
+
+
+async def find(database: Database, name: str, limit: int, **params: Any) -> list[RunKey]:
+    """Return the runs that `run_queued`, `run_cancelling`, `run_in_progress` or `run_overdue` lists."""
+    page = await database.page(name, {"limit": limit, **params})
+    return [RunKey(*row) for row in page.rows]
+
+
+async def last_number(database: Database, key: RunKey) -> int:
+    """Return the number of a run's last event, 0 if there is none."""
+    row = await database.one("run_event_last", key.under())
+    return row[0] if row else 0
+
+
+async def events(database: Database, key: RunKey, after: int, limit: int) -> list[EventRow]:
+    """Return rows that hold events behind `after`; the first may begin ahead of it."""
+    page = await database.page("run_event_list", key.under(after=after, limit=limit))
+    return [EventRow(*row) for row in page.rows]
+
+
+async def deltas_of(database: Database, key: RunKey, name: str, after: int) -> list[str]:
+    """Return what the delta rows of a name hold behind an event, in order."""
+    page = await database.page("run_event_deltas_of", key.under(name=name, after=after))
+    return [row[0] for row in page.rows]
+
+
+async def steps(database: Database, key: RunKey) -> list[str]:
+    """Return the wire forms of a run's steps, oldest first."""
+    page = await database.page(
+        "run_step_list_asc", key.under(low_id=-1, high_id=2**62, limit=10_000)
+    )
+    return [row[1] for row in page.rows]
