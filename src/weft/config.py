@@ -16,6 +16,19 @@ FILE = "weft.toml"
 PREFIX = "WEFT_"
 
 
+class ModelEndpoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One `[[models]]` of `weft.toml`: who answers for models whose name matches."""
+
+    match: str  # a pattern of model names: "gpt-*", "llama3", "*"
+    url: str  # the base; /chat/completions is appended
+    api_key: str | None = None
+    name: str | None = None  # the endpoint's own name for the model, if it differs
+    timeout_s: Annotated[float, Meta(gt=0)] = 120.0  # of silence
+    connect_timeout_s: Annotated[float, Meta(gt=0)] = 10.0
+    headers: dict[str, str] = {}
+    api_version: str | None = None  # Azure
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Every setting, its unit in its name. `weft.toml` and `WEFT_<NAME>` use the same names."""
 
@@ -25,6 +38,20 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     insecure: bool = False
     max_body_bytes: Annotated[int, Meta(ge=1024)] = 32 * 1024 * 1024
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    # Who answers: the first of `models` whose pattern fits, else the endpoint of model_url.
+    models: list[ModelEndpoint] = []
+    model_url: str | None = None
+    model_api_key: str | None = None
+    max_prompt_tokens: Annotated[int, Meta(ge=256)] = 100_000  # what a thread may fill of a prompt
+    run_expires_s: Annotated[int, Meta(ge=1)] = 600
+
+    @property
+    def endpoints(self) -> list[ModelEndpoint]:
+        """Every configured endpoint, in the order in which they are asked."""
+        last = []
+        if self.model_url is not None:
+            last = [ModelEndpoint(match="*", url=self.model_url, api_key=self.model_api_key)]
+        return [*self.models, *last]
 
     @property
     def data_path(self) -> Path:
@@ -55,6 +82,8 @@ def load(
     elif file is not None or f"{PREFIX}CONFIG" in environment:
         raise SettingsError(f"{chosen}: there is no such file")
     for name in Settings.__struct_fields__:
+        if name == "models":
+            continue  # a list of tables: only the file can hold it
         text = environment.get(PREFIX + name.upper())
         if text is not None:
             values[name] = text

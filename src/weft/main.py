@@ -10,8 +10,10 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from types import FrameType
 
 import uvicorn
+from msgspec.structs import asdict
 
 from weft.api.app import App
 from weft.api.call import Rooms
@@ -19,7 +21,11 @@ from weft.api.door import Door
 from weft.api.protocol import Protocol
 from weft.config import Settings
 from weft.domain.ids import Ids
+from weft.engine.drive import Engineering
 from weft.engine.keeper import keep
+from weft.engine.worker import EmbeddedEngine
+from weft.llm.catalog import Catalog, Endpoint
+from weft.llm.tokens import Calibration
 from weft.store import keys
 from weft.store.database import Refused, Statement
 from weft.store.folder import DATABASE, FolderLock, database_in
@@ -54,13 +60,20 @@ async def opened(settings: Settings) -> AsyncIterator[Rooms]:
     for step in migrate(path):
         logger.info("applied migration %s", step)
     database = Sqlite(path)
-    chores = asyncio.create_task(keep(database, now))
+    ids = Ids(now_us)
+    models = Catalog([Endpoint(**asdict(found)) for found in settings.endpoints])
+    tools = Engineering(database, ids, now, models, Calibration(), settings.max_prompt_tokens)
+    work = [
+        asyncio.create_task(keep(database, now)),
+        asyncio.create_task(EmbeddedEngine(tools).work()),
+    ]
     try:
-        yield Rooms(database, Ids(now_us), now)
+        yield Rooms(database, ids, now, tuple(models.names()), settings.run_expires_s)
     finally:
-        chores.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await chores
+        for task in work:
+            task.cancel()
+        await asyncio.gather(*work, return_exceptions=True)
+        await models.close()
         await database.close()
 
 
@@ -86,11 +99,13 @@ async def serve(settings: Settings) -> None:
                 max_body_bytes=settings.max_body_bytes,
             )
             _announce(settings, address, has_keys)
-            await _Server(app).serve(sockets=[listening])
+            await _Server(app, rooms.database.bells.close).serve(sockets=[listening])
 
 
 class _Server(uvicorn.Server):
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: App, on_stop: Callable[[], None]) -> None:
+        """`on_stop` is called when the server is told to stop: streams end there."""
+        self._on_stop = on_stop
         super().__init__(
             uvicorn.Config(
                 app,
@@ -106,6 +121,11 @@ class _Server(uvicorn.Server):
                 timeout_graceful_shutdown=GRACE_S,
             )
         )
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begin to stop."""
+        super().handle_exit(sig, frame)
+        asyncio.get_running_loop().call_soon_threadsafe(self._on_stop)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

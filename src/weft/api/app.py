@@ -6,17 +6,21 @@ request id; an error that nobody foresaw is a 500 whose traceback is in the log
 under that id.
 """
 
+import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from contextlib import aclosing
 from random import getrandbits
 from typing import Any, NamedTuple
 
-from weft.api import assistants, messages, meta, threads
-from weft.api.call import Answer, Call, Rooms
+from weft.api import assistants, messages, meta, models, runs, threads
+from weft.api.call import Answer, Call, Follow, Rooms
 from weft.api.door import Door
 from weft.api.idempotency import Repeats, key_of
 from weft.api.routing import Router
+from weft.api.stream import HEADERS as STREAM_HEADERS
+from weft.api.stream import follow, followed
 from weft.domain.errors import ApiError, BadRequest, BodyTooLarge, MethodNotAllowed
 from weft.wire.body import decode_query
 from weft.wire.errors import error_body
@@ -28,7 +32,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Function = Callable[[Call[Any]], Awaitable[Answer]]
 
-RESOURCES = (threads, messages, assistants)
+RESOURCES = (threads, messages, assistants, runs, models)
 
 logger = logging.getLogger("weft.api")
 
@@ -102,6 +106,9 @@ class App:
             logger.exception("%s %s %s failed", request_id, scope["method"], scope["path"])
             internal = ApiError.internal(request_id)
             answer = Answer(error_body(internal), internal.status)
+        if answer.follow is not None:
+            await self._stream(answer, answer.follow, request_id, receive, send)
+            return
         body = answer.body.encode("utf-8")
         elapsed_ms = int((time.perf_counter() - started) * 1000)
         await send(
@@ -141,10 +148,32 @@ class App:
         if operation.query is not None:
             query = decode_query(scope["query_string"], operation.query)
         key = key_of(headers, method, path, raw)
-        call = Call(self._rooms, project, params, query, body, key)
+        call = Call(self._rooms, project, params, query, body, headers, key)
         if key is None:
-            return await function(call)
-        return await self._repeats.once(project, key, lambda: function(call))
+            answer = await function(call)
+        else:
+            answer = await self._repeats.once(project, key, lambda: function(call))
+        if operation.is_streamed:
+            return await followed(call, operation.id, answer)
+        return answer
+
+    async def _stream(
+        self, answer: Answer, wanted: Follow, request_id: str, receive: Receive, send: Send
+    ) -> None:
+        """Send a run's events until it rests or the client goes."""
+        headers = [*STREAM_HEADERS, (b"x-request-id", request_id.encode("ascii"))]
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        gone = asyncio.ensure_future(receive())
+        frames = follow(self._rooms, *wanted)
+        try:
+            async with aclosing(frames):
+                async for piece in frames:
+                    if gone.done():
+                        return
+                    await send({"type": "http.response.body", "body": piece, "more_body": True})
+            await send({"type": "http.response.body", "body": b""})
+        finally:
+            gone.cancel()
 
 
 async def _read(receive: Receive, headers: Mapping[bytes, bytes], limit_bytes: int) -> bytes:
@@ -184,6 +213,6 @@ def _require_json(headers: Mapping[bytes, bytes], raw: bytes) -> None:
 def _require_ids(params: dict[str, str]) -> None:
     """Raise BadRequest for an id in the path that is of another kind."""
     for name, value in params.items():
-        prefix = PATH_IDS[name]
+        prefix = PATH_IDS.get(name, "")
         if not value.startswith(prefix):
             raise BadRequest.id_prefix(name, value, prefix)

@@ -1,11 +1,12 @@
 """A call of an operation, and its answer."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from weft.domain.ids import Ids
 from weft.store import idempotency
 from weft.store.database import Database, Statement
+from weft.store.runs import RunKey
 
 B = TypeVar("B", covariant=True)
 
@@ -13,11 +14,20 @@ Headers = tuple[tuple[bytes, bytes], ...]
 
 
 class Rooms(NamedTuple):
-    """What every function may use. `now` gives unix seconds."""
+    """What every function may use. `now` gives unix seconds; a run has `run_expires_s`."""
 
     database: Database
     ids: Ids
     now: Callable[[], int]
+    model_names: tuple[str, ...] = ()
+    run_expires_s: int = 600
+
+
+class Follow(NamedTuple):
+    """Instead of the body: the events of a run behind the event `after`, as they happen."""
+
+    key: RunKey
+    after: int
 
 
 class Answer(NamedTuple):
@@ -26,6 +36,7 @@ class Answer(NamedTuple):
     body: str
     status: int = 200
     headers: Headers = ()
+    follow: Follow | None = None
 
 
 class IdempotencyKey(NamedTuple):
@@ -38,7 +49,7 @@ class IdempotencyKey(NamedTuple):
 class Call(Generic[B]):
     """One request that was let in and checked."""
 
-    __slots__ = ("body", "idempotency_key", "path", "project", "query", "rooms")
+    __slots__ = ("body", "headers", "idempotency_key", "path", "project", "query", "rooms")
 
     def __init__(
         self,
@@ -47,6 +58,7 @@ class Call(Generic[B]):
         path: dict[str, str],
         query: Any,
         body: B,
+        headers: Mapping[bytes, bytes],
         idempotency_key: IdempotencyKey | None,
     ) -> None:
         self.rooms = rooms
@@ -54,6 +66,7 @@ class Call(Generic[B]):
         self.path = path
         self.query = query
         self.body = body
+        self.headers = headers
         self.idempotency_key = idempotency_key
 
     async def commit(

@@ -73,9 +73,7 @@ def append_statement(
 async def _refuse_locked(call: Call[object], thread_id: str) -> None:
     active = await run_store.active_of(call.rooms.database, call.project, thread_id)
     if active is not None:
-        raise BadRequest(
-            f"Can't add messages to {thread_id} while a run {active} is active."
-        )
+        raise BadRequest(f"Can't add messages to {thread_id} while a run {active} is active.")
 
 
 async def _restore_message(call: Call[AnyMessage], request: RestoreMessageRequest) -> Answer:

@@ -1,7 +1,5 @@
 """Runs: what a client may do to them. What becomes of them is the engine's."""
 
-
-
 from weft.api.call import Answer, Call
 from weft.api.messages import append_statement, initial_messages
 from weft.api.paging import PAGE_BYTES, Listing, answer_page
@@ -36,7 +34,6 @@ from weft.wire.threads import ThreadObject, as_read
 from weft.wire.tools import resources
 
 
-
 def key_of(call: Call[object]) -> RunKey:
     """Return the run that a path names."""
     return RunKey(call.path["thread_id"], call.project, call.path["run_id"])
@@ -53,7 +50,14 @@ async def create_run(call: Call[CreateRunRequest]) -> Answer:
     assistant = await _assistant(call, request.assistant_id)
     key = RunKey(thread_id, call.project, call.rooms.ids.new("run_"))
     now = dated = call.rooms.now()
-    run = new_run(request, assistant, run_id=key.id, thread_id=thread_id, now=now)
+    run = new_run(
+        request,
+        assistant,
+        run_id=key.id,
+        thread_id=thread_id,
+        now=now,
+        expires_s=call.rooms.run_expires_s,
+    )
     has_user = any(message.role == "user" for message in request.additional_messages or ())
     if not run.instructions and not has_user:
         await _require_user_message(call, thread_id)
@@ -81,7 +85,14 @@ async def create_thread_and_run(call: Call[CreateThreadAndRunRequest]) -> Answer
     assistant = await _assistant(call, request.assistant_id)
     thread_id = call.rooms.ids.new("thread_")
     key = RunKey(thread_id, call.project, call.rooms.ids.new("run_"))
-    run = new_run(request, assistant, run_id=key.id, thread_id=thread_id, now=now)
+    run = new_run(
+        request,
+        assistant,
+        run_id=key.id,
+        thread_id=thread_id,
+        now=now,
+        expires_s=call.rooms.run_expires_s,
+    )
     given = request.thread
     messages = given.messages or [] if given else []
     if not run.instructions and not any(message.role == "user" for message in messages):
@@ -342,7 +353,7 @@ def _with_outputs(
 
     Raises: BadRequest unless each call has exactly one output and nothing else has.
     """
-    assert isinstance(step.step_details, ToolCalls)
+    assert isinstance(step.step_details, ToolCalls)  # noqa: S101  # narrows the type
     wanted = [call.id for call in step.step_details.tool_calls]
     given = [output.tool_call_id for output in request.tool_outputs]
     if sorted(wanted) != sorted(given):
@@ -351,5 +362,3 @@ def _with_outputs(
     for call in step.step_details.tool_calls:
         call.function.output = outputs[call.id]
     return step_ended(step, "completed", now)
-
-

@@ -5,17 +5,19 @@ Everything comes from the numbered log, so a stream that broke goes on with
 follower holds no more than a slice of the log; a slow one delays only itself.
 """
 
-from collections.abc import AsyncIterator
+import re
+from collections.abc import AsyncGenerator
 
-from weft.api.call import Rooms
-from weft.domain.errors import BadRequest
-from weft.domain.lifecycle import AT_REST
+from weft.api.call import Answer, Call, Follow, Rooms
+from weft.domain.errors import BadRequest, shown
+from weft.domain.lifecycle import AT_REST, TERMINAL
 from weft.store import runs as store
 from weft.store.runs import RunKey
 from weft.wire import events
 
 SLICE = 200  # rows read at a time
 PING_S = 15.0
+SUBMIT = "submitToolOuputsToRun"
 
 HEADERS = (
     (b"content-type", b"text/event-stream; charset=utf-8"),
@@ -24,22 +26,51 @@ HEADERS = (
 )
 
 
-async def starting_point(rooms: Rooms, key: RunKey, after: int) -> int:
-    """Return `after`, checked.
+async def followed(call: Call[object], operation_id: str, answer: Answer) -> Answer:
+    """Return the answer as the stream that the client asked for, if it did.
 
-    Raises: BadRequest when it lies beyond the log.
+    Raises: BadRequest when it wants to go on behind an event that is not there.
     """
-    last = await store.last_number(rooms.database, key)
-    if after > last:
-        raise BadRequest(
-            f"Invalid 'Last-Event-ID': {after}. The last event of run '{key.id}' is {last}.",
-            param="Last-Event-ID",
-            code="invalid_value",
-        )
-    return after
+    if operation_id == "getRun":
+        if call.query.stream != "true":
+            return answer
+        key = RunKey(call.path["thread_id"], call.project, call.path["run_id"])
+        return answer._replace(follow=Follow(key, await _starting_point(call, key)))
+    if getattr(call.body, "stream", None) is not True:
+        return answer
+    run = events.decoded_run(answer.body)
+    key = RunKey(run["thread_id"], call.project, run["id"])
+    after = 0
+    if operation_id == SUBMIT:
+        row = await call.rooms.database.one("run_event_submitted_at", key.under())
+        after = row[0] if row else 0
+    return answer._replace(follow=Follow(key, after))
 
 
-async def follow(rooms: Rooms, key: RunKey, after: int) -> AsyncIterator[bytes]:
+async def _starting_point(call: Call[object], key: RunKey) -> int:
+    header = call.headers.get(b"last-event-id", b"").decode("latin-1")
+    after = call.query.starting_after
+    if after is None:
+        if not header:
+            return 0
+        if not re.fullmatch("[0-9]{1,15}", header):
+            raise _not_an_event(header, "Expected the number of an event.")
+        after = int(header)
+    last = await store.last_number(call.rooms.database, key)
+    if after > last > 0:
+        raise _not_an_event(str(after), f"The last event of run '{key.id}' is {last}.")
+    return int(after)
+
+
+def _not_an_event(given: str, why: str) -> BadRequest:
+    return BadRequest(
+        f"Invalid 'Last-Event-ID': '{shown(given)}'. {why}",
+        param="Last-Event-ID",
+        code="invalid_value",
+    )
+
+
+async def follow(rooms: Rooms, key: RunKey, after: int) -> AsyncGenerator[bytes, None]:
     """Yield the frames behind the event `after`, then follow; end where the run rests.
 
     The run is read ahead of its events: what a run at rest has to say stands in the log by then.
@@ -56,11 +87,16 @@ async def follow(rooms: Rooms, key: RunKey, after: int) -> AsyncIterator[bytes]:
                 yield b"".join(
                     events.frames(row.number, row.name, row.data, after, run) for row in rows
                 )
-                after = rows[-1].number + rows[-1].count - 1
+                after = rows[-1].number + rows[-1].size - 1
             if len(rows) == SLICE:
                 continue
             if run["status"] in AT_REST:
+                if run["status"] in TERMINAL and await store.last_number(database, key) == 0:
+                    # The log is kept for a day; what became of the run is known for ever.
+                    yield events.frame(after + 1, f"thread.run.{run['status']}", wire)
                 yield events.DONE
                 return
+            if database.bells.are_closed:
+                return  # the server stops; the client goes on with Last-Event-ID elsewhere
             if not await bell.wait(PING_S):
                 yield events.PING

@@ -185,10 +185,8 @@ async def own_turns(database: Database, key: RunKey) -> list[ChatMessage]:
     return turns
 
 
-async def _message_turn(
-    database: Database, key: RunKey, step: RunStepObject
-) -> list[ChatMessage]:
-    assert not isinstance(step.step_details, ToolCalls)
+async def _message_turn(database: Database, key: RunKey, step: RunStepObject) -> list[ChatMessage]:
+    assert not isinstance(step.step_details, ToolCalls)  # noqa: S101  # narrows the type
     params = {
         "thread_id": key.thread_id,
         "project": key.project,

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from weft.domain.errors import Unavailable
 from weft.store.database import Database
-from weft.store.sweep import sweep_old, sweep_threads
+from weft.store.sweep import sweep_logs, sweep_old, sweep_threads
 
 EVERY_S = 1.0
 OLD_EVERY = 30  # of those rounds
@@ -22,7 +22,7 @@ async def keep(database: Database, now: Callable[[], int]) -> None:
             while await sweep_threads(database):
                 pass  # a slice at a time, each a write of its own: others come between
             if rounds % OLD_EVERY == 0:
-                while await sweep_old(database, now()):
+                while await sweep_logs(database, now()) or await sweep_old(database, now()):
                     pass  # likewise
         except Unavailable as fault:
             logger.warning("the chores have to wait: %s", fault)

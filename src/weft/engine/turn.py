@@ -160,7 +160,7 @@ class Turn:
 
         Raises: ModelError when arguments are not JSON: no client could call with them.
         """
-        assert self._step is not None, "calls stand in a step"
+        assert self._step is not None  # noqa: S101  # where there are calls, a step holds them
         calls = [self.calls[index] for index in sorted(self.calls)]
         for call in calls:
             _require_json(call)
@@ -172,9 +172,7 @@ class Turn:
             [(call.id, call.name, call.arguments) for call in calls]
         )
         self._step.usage = self.usage
-        statements.append(
-            store.replace_step(self._journal.key, self._step.id, encode(self._step))
-        )
+        statements.append(store.replace_step(self._journal.key, self._step.id, encode(self._step)))
         wanted = [
             RunToolCallObject(id=call.id, function=FunctionCall(call.name, call.arguments))
             for call in calls

@@ -63,9 +63,13 @@ class EmbeddedEngine:
             if len(self._driving) >= MAX_RUNNING:
                 break
             if key not in self._driving:
-                task = asyncio.create_task(drive(self._tools, key), name=f"run {key.id}")
-                self._driving[key] = task
-                task.add_done_callback(lambda _, key=key: self._driving.pop(key, None))
+                self._driving[key] = asyncio.create_task(self._drive(key), name=f"run {key.id}")
+
+    async def _drive(self, key: RunKey) -> None:
+        try:
+            await drive(self._tools, key)
+        finally:
+            del self._driving[key]
 
     async def _stop(self, *keys: RunKey) -> None:
         """End the tasks of runs at once, also in the middle of a model call."""

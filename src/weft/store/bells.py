@@ -36,7 +36,15 @@ class Bells:
     """The bells of one process, by topic."""
 
     def __init__(self) -> None:
+        self.are_closed = False  # nothing more will be worth waiting for: the process stops
         self._listeners: dict[str, set[Bell]] = {}
+
+    def close(self) -> None:
+        """Wake everybody for the last time."""
+        self.are_closed = True
+        for listeners in self._listeners.values():
+            for bell in listeners:
+                bell.ring()
 
     def ring(self, topic: str) -> None:
         """Wake everybody who listens to a topic."""

@@ -42,10 +42,10 @@ class State(NamedTuple):
 
 
 class EventRow(NamedTuple):
-    """A row of the log: `count` events, the first of which is `number`."""
+    """A row of the log: `size` events, the first of which is `number`."""
 
     number: int
-    count: int
+    size: int
     name: str
     data: str
 
@@ -166,7 +166,7 @@ async def active_of(database: Database, project: str, thread_id: str) -> str | N
 
 
 async def find(database: Database, name: str, limit: int, **params: Any) -> list[RunKey]:
-    """Return the runs that `run_queued`, `run_cancelling`, `run_in_progress` or `run_overdue` lists."""
+    """Return what run_queued, run_cancelling, run_in_progress or run_overdue lists."""
     page = await database.page(name, {"limit": limit, **params})
     return [RunKey(*row) for row in page.rows]
 

@@ -7,6 +7,13 @@ from weft.store.database import Database, Refused, Statement
 SLICE = 1000  # rows in one transaction: some milliseconds
 TOMBSTONE_S = 24 * 3600  # how long a deleted object's id stays a valid cursor
 
+_UNDER_THREAD = (
+    "sweep_messages",
+    "sweep_run_events",
+    "sweep_run_steps",
+    "sweep_runs",
+    "sweep_mark_thread",
+)
 _OLD = ("sweep_old_threads", "sweep_old_messages", "sweep_old_assistants", "sweep_old_keys")
 
 
@@ -37,6 +44,18 @@ async def sweep_threads(database: Database) -> bool:
     return True
 
 
+async def sweep_logs(database: Database, now: int) -> bool:
+    """Clear away one slice of one old run's events; say whether there was anything to do."""
+    row = await database.one("sweep_next_log", {"before": now - TOMBSTONE_S})
+    if row is None:
+        return False
+    params = {"thread_id": row[0], "project": row[1], "id": row[2], "slice": SLICE}
+    await database.write(
+        (Statement("sweep_log", params), Statement("sweep_mark_log", params)), is_long=True
+    )
+    return True
+
+
 async def sweep_old(database: Database, now: int) -> bool:
     """Remove one slice each of tombstones and idempotency keys that are older than a day.
 
@@ -53,7 +72,8 @@ async def sweep_old(database: Database, now: int) -> bool:
 
 async def _sweep_slice(database: Database, project: str, thread_id: str) -> None:
     params = {"id": thread_id, "project": project, "slice": SLICE}
-    await database.write(
-        (Statement("sweep_messages", params), Statement("sweep_mark_thread", params)),
-        is_long=True,
-    )
+    fence = Statement("sweep_fence", params, is_guard=True)
+    with contextlib.suppress(Refused):  # it was restored meanwhile
+        await database.write(
+            (fence, *(Statement(name, params) for name in _UNDER_THREAD)), is_long=True
+        )

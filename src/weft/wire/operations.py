@@ -25,6 +25,20 @@ from weft.wire.messages import (
     ModifyMessageRequest,
     RestoreMessageRequest,
 )
+from weft.wire.models import ListModelsResponse, Model
+from weft.wire.runs import (
+    CreateRunRequest,
+    CreateThreadAndRunRequest,
+    FollowQuery,
+    IncludeQuery,
+    ListRunsResponse,
+    ListRunStepsQuery,
+    ListRunStepsResponse,
+    ModifyRunRequest,
+    RunObject,
+    RunStepObject,
+    SubmitToolOutputsRunRequest,
+)
 from weft.wire.shapes import ListQuery
 from weft.wire.threads import (
     CreateThreadRequest,
@@ -53,6 +67,7 @@ class Operation(NamedTuple):
     body: Body[Any, Any] | None = None
     query: type[msgspec.Struct] | None = None
     is_extension: bool = False
+    is_streamed: bool = False  # the client may ask for events instead
 
     @property
     def function_name(self) -> str:
@@ -65,6 +80,8 @@ PATH_IDS = {
     "assistant_id": "asst",
     "thread_id": "thread",
     "message_id": "msg",
+    "run_id": "run",
+    "step_id": "step",
 }
 
 TABLE: tuple[Operation, ...] = (
@@ -215,5 +232,119 @@ TABLE: tuple[Operation, ...] = (
         "Delete an assistant",
         "Removes an assistant; its threads and runs remain.",
         DeleteAssistantResponse,
+    ),
+    Operation(
+        "createThreadAndRun",
+        "POST",
+        "/threads/runs",
+        "Runs",
+        "Create a thread and run it",
+        "Makes a thread with its first messages and queues a run on it: both, or nothing.",
+        RunObject,
+        Body(CreateThreadAndRunRequest),
+        is_streamed=True,
+    ),
+    Operation(
+        "createRun",
+        "POST",
+        "/threads/{thread_id}/runs",
+        "Runs",
+        "Create a run",
+        "Has an assistant answer in a thread. The answer is the queued run; with `stream` it is "
+        "the run's events as they happen.",
+        RunObject,
+        Body(CreateRunRequest),
+        query=IncludeQuery,
+        is_streamed=True,
+    ),
+    Operation(
+        "listRuns",
+        "GET",
+        "/threads/{thread_id}/runs",
+        "Runs",
+        "List runs",
+        "Pages through the runs of a thread.",
+        ListRunsResponse,
+        query=ListQuery,
+    ),
+    Operation(
+        "getRun",
+        "GET",
+        "/threads/{thread_id}/runs/{run_id}",
+        "Runs",
+        "Retrieve a run",
+        "Reads a run. With `?stream=true` it replays the run's events and follows them to where "
+        "the run rests; `starting_after` or a `Last-Event-ID` header goes on behind an event.",
+        RunObject,
+        query=FollowQuery,
+        is_streamed=True,
+    ),
+    Operation(
+        "modifyRun",
+        "POST",
+        "/threads/{thread_id}/runs/{run_id}",
+        "Runs",
+        "Modify a run",
+        "Adds or overwrites metadata of a run at rest.",
+        RunObject,
+        Body(ModifyRunRequest),
+    ),
+    Operation(
+        "cancelRun",
+        "POST",
+        "/threads/{thread_id}/runs/{run_id}/cancel",
+        "Runs",
+        "Cancel a run",
+        "Ends a run, also in the middle of an answer; what was written of it stays.",
+        RunObject,
+    ),
+    Operation(
+        "submitToolOuputsToRun",
+        "POST",
+        "/threads/{thread_id}/runs/{run_id}/submit_tool_outputs",
+        "Runs",
+        "Submit tool outputs",
+        "Hands in what the functions returned that a run waits for: all of them at once.",
+        RunObject,
+        Body(SubmitToolOutputsRunRequest),
+        is_streamed=True,
+    ),
+    Operation(
+        "listRunSteps",
+        "GET",
+        "/threads/{thread_id}/runs/{run_id}/steps",
+        "Runs",
+        "List run steps",
+        "Pages through the steps of a run.",
+        ListRunStepsResponse,
+        query=ListRunStepsQuery,
+    ),
+    Operation(
+        "getRunStep",
+        "GET",
+        "/threads/{thread_id}/runs/{run_id}/steps/{step_id}",
+        "Runs",
+        "Retrieve a run step",
+        "Reads a step of a run.",
+        RunStepObject,
+        query=IncludeQuery,
+    ),
+    Operation(
+        "listModels",
+        "GET",
+        "/models",
+        "Models",
+        "List models",
+        "The names of the configured models.",
+        ListModelsResponse,
+    ),
+    Operation(
+        "retrieveModel",
+        "GET",
+        "/models/{model}",
+        "Models",
+        "Retrieve a model",
+        "One configured model.",
+        Model,
     ),
 )

@@ -26,7 +26,6 @@ from weft.wire.tools import (
 )
 
 MIN_TOKENS = 256
-EXPIRES_S = 600
 
 RunTools = Annotated[list[Tool], Meta(max_length=20)]
 TokenLimit = Annotated[int, Meta(ge=MIN_TOKENS)]
@@ -425,7 +424,6 @@ VOLATILE = (
 )
 
 
-
 def new_run(
     request: RunSettings,
     assistant: AssistantObject,
@@ -433,7 +431,7 @@ def new_run(
     run_id: str,
     thread_id: str,
     now: int,
-    expires_s: int = EXPIRES_S,
+    expires_s: int,
 ) -> RunObject:
     """Return the run that a request queues: what it leaves out comes from the assistant."""
     instructions = assistant.instructions if request.instructions is None else request.instructions

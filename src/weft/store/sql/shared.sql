@@ -254,12 +254,29 @@ UPDATE api_key SET revoked_at = :now WHERE id = :id AND revoked_at IS NULL RETUR
 SELECT id, project FROM thread
 WHERE deleted_at IS NOT NULL AND is_swept = 0 ORDER BY deleted_at LIMIT 1;
 
+-- name: sweep_fence
+-- Only what is still deleted is swept: a thread may be restored between two slices.
+SELECT 1 FROM thread WHERE id = :id AND project = :project AND deleted_at IS NOT NULL;
+
 -- name: sweep_mark_thread
 -- Says so when the last message is gone; until then it changes nothing.
 UPDATE thread SET is_swept = 1
 WHERE id = :id AND project = :project AND deleted_at IS NOT NULL
   AND NOT EXISTS (SELECT 1 FROM message WHERE thread_id = :id AND project = :project)
+  AND NOT EXISTS (SELECT 1 FROM run WHERE thread_id = :id AND project = :project)
+  AND NOT EXISTS (SELECT 1 FROM run_step WHERE thread_id = :id AND project = :project)
   AND NOT EXISTS (SELECT 1 FROM run_event WHERE thread_id = :id AND project = :project);
+
+-- name: sweep_next_log
+-- A run that ended more than a day ago and still has its log.
+SELECT thread_id, project, id FROM run
+WHERE ended_at < :before AND has_log = 1 ORDER BY ended_at LIMIT 1;
+
+-- name: sweep_mark_log
+UPDATE run SET has_log = 0
+WHERE thread_id = :thread_id AND project = :project AND id = :id
+  AND NOT EXISTS (SELECT 1 FROM run_event
+                  WHERE thread_id = :thread_id AND project = :project AND run_id = :id);
 
 -- === runs =================================================================================
 

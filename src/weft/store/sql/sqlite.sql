@@ -1,13 +1,36 @@
 -- What only SQLite says this way: row ids name the rows of a slice, JSON opens into rows.
 
 -- name: sweep_messages
--- A slice of a deleted thread's messages; nothing when the thread was restored meanwhile.
+-- A slice of a deleted thread's messages.
 DELETE FROM message WHERE rowid IN (
-  SELECT rowid FROM message
-  WHERE thread_id = :id AND project = :project
-    AND EXISTS (SELECT 1 FROM thread
-                WHERE id = :id AND project = :project AND deleted_at IS NOT NULL)
-  LIMIT :slice
+  SELECT rowid FROM message WHERE thread_id = :id AND project = :project LIMIT :slice
+);
+
+-- name: sweep_run_events
+-- A slice of the events under a deleted thread.
+DELETE FROM run_event WHERE (thread_id, project, run_id, number) IN (
+  SELECT thread_id, project, run_id, number FROM run_event
+  WHERE thread_id = :id AND project = :project LIMIT :slice
+);
+
+-- name: sweep_run_steps
+DELETE FROM run_step WHERE (thread_id, project, run_id, id) IN (
+  SELECT thread_id, project, run_id, id FROM run_step
+  WHERE thread_id = :id AND project = :project LIMIT :slice
+);
+
+-- name: sweep_runs
+-- Goes after the events and steps: a worker may still be writing until its run is gone.
+DELETE FROM run WHERE (thread_id, project, id) IN (
+  SELECT thread_id, project, id FROM run
+  WHERE thread_id = :id AND project = :project LIMIT :slice
+);
+
+-- name: sweep_log
+-- A slice of the log of a run that ended more than a day ago.
+DELETE FROM run_event WHERE (thread_id, project, run_id, number) IN (
+  SELECT thread_id, project, run_id, number FROM run_event
+  WHERE thread_id = :thread_id AND project = :project AND run_id = :id LIMIT :slice
 );
 
 -- name: sweep_old_threads

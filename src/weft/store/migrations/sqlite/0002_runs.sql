@@ -13,6 +13,7 @@ CREATE TABLE run (
   recoveries INTEGER NOT NULL DEFAULT 0,       -- of those, after a crash, since it was last queued
   expires_at INTEGER,                          -- when it ends by itself; NULL once it ended or waits
   ended_at   INTEGER,                          -- drives the clearing of its events
+  has_log    INTEGER NOT NULL DEFAULT 1 CHECK (has_log IN (0, 1)),    -- 0: its events are cleared
   wire       TEXT    NOT NULL,
   PRIMARY KEY (thread_id, project, id)
 ) STRICT, WITHOUT ROWID;
@@ -27,7 +28,7 @@ CREATE INDEX run_queue ON run (created_at) WHERE status = 'queued' AND is_waitin
 CREATE INDEX run_cancelling ON run (created_at) WHERE status = 'cancelling';
 CREATE INDEX run_in_progress ON run (created_at) WHERE status = 'in_progress';
 CREATE INDEX run_expiry ON run (expires_at) WHERE expires_at IS NOT NULL AND ended_at IS NULL;
-CREATE INDEX run_ended ON run (ended_at) WHERE ended_at IS NOT NULL;
+CREATE INDEX run_ended ON run (ended_at) WHERE ended_at IS NOT NULL AND has_log = 1;
 
 CREATE TABLE run_step (
   thread_id  TEXT    NOT NULL,
