@@ -62,7 +62,15 @@ async def opened(settings: Settings) -> AsyncIterator[Rooms]:
     database = Sqlite(path)
     ids = Ids(now_us)
     models = Catalog([Endpoint(**asdict(found)) for found in settings.endpoints])
-    tools = Engineering(database, ids, now, models, Calibration(), settings.max_prompt_tokens)
+    tools = Engineering(
+        database,
+        ids,
+        now,
+        models,
+        Calibration(),
+        settings.max_prompt_tokens,
+        settings.run_expires_s,
+    )
     work = [
         asyncio.create_task(keep(database, now)),
         asyncio.create_task(EmbeddedEngine(tools).work()),

@@ -55,8 +55,13 @@ def append_statement(
     now: int,
     dated: int,
     message_id: str | None = None,
+    *,
+    is_waiting: bool = False,
 ) -> Statement:
-    """Return the statement that appends a message dated `dated`, which is `now` or later."""
+    """Return the statement that appends a message dated `dated`, which is `now` or later.
+
+    `is_waiting`: it comes with a run that waits behind the active one.
+    """
     message_id = message_id or call.rooms.ids.new("msg_")
     message = new_message(request, message_id=message_id, thread_id=thread_id, now=dated)
     return store.append(
@@ -67,6 +72,7 @@ def append_statement(
         run_id=None,
         now=now,
         wire=encode(message),
+        is_waiting=is_waiting,
     )
 
 

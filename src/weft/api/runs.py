@@ -61,17 +61,23 @@ async def create_run(call: Call[CreateRunRequest]) -> Answer:
     has_user = any(message.role == "user" for message in request.additional_messages or ())
     if not run.instructions and not has_user:
         await _require_user_message(call, thread_id)
+    is_waiting = False
     while True:
         messages = [
-            append_statement(call, thread_id, message, now, dated)
+            append_statement(call, thread_id, message, now, dated, is_waiting=is_waiting)
             for message in request.additional_messages or ()
         ]
         try:
-            return await _queue(call, key, run, *messages)
+            return await _queue(call, key, run, *messages, is_waiting=is_waiting)
         except Refused as refused:
-            if refused.guard not in ("message_append", "run_insert"):
+            if refused.guard == "idempotency_insert":
                 raise
-        await _refuse_busy(call, thread_id)
+        await _require_thread(call, thread_id)
+        active = await store.active_of(call.rooms.database, call.project, thread_id)
+        if active is not None and not request.queue_when_busy:
+            raise BadRequest(f"Thread {thread_id} already has an active run {active}.")
+        is_waiting = active is not None
+        run.expires_at = None if is_waiting else now + call.rooms.run_expires_s
         newest = await message_store.newest_date(call.rooms.database, call.project, thread_id)
         dated = max(dated, newest)
 
@@ -120,16 +126,27 @@ async def create_thread_and_run(call: Call[CreateThreadAndRunRequest]) -> Answer
 
 
 async def _queue(
-    call: Call[object], key: RunKey, run: RunObject, *ahead: Statement, thread: str | None = None
+    call: Call[object],
+    key: RunKey,
+    run: RunObject,
+    *ahead: Statement,
+    thread: str | None = None,
+    is_waiting: bool = False,
 ) -> Answer:
     """Store a run that is queued, behind other statements, and wake the engine."""
     wire = encode(run)
+    if is_waiting:
+        insert = store.insert_waiting(key, created_at=run.created_at, wire=wire)
+    else:
+        insert = store.insert(
+            key, created_at=run.created_at, expires_at=run.expires_at or 0, wire=wire
+        )
     data = events.run_data(run)
     begin = [store.event(key, "thread.created", as_read(thread))] if thread else []
     return await call.commit(
-        Answer(wire),
+        Answer(wire, headers=poll_headers(run)),
         *ahead,
-        store.insert(key, created_at=run.created_at, expires_at=run.expires_at or 0, wire=wire),
+        insert,
         *begin,
         store.event(key, "thread.run.created", data),
         store.event(key, "thread.run.queued", data),
@@ -302,14 +319,6 @@ def _nothing_to_answer() -> BadRequest:
         "Run creation requires a Thread with a user message or an assistant with instructions.",
         code="invalid_thread",
     )
-
-
-async def _refuse_busy(call: Call[object], thread_id: str) -> None:
-    """Raise what keeps a run from being queued, if it is the thread or its active run."""
-    await _require_thread(call, thread_id)
-    active = await store.active_of(call.rooms.database, call.project, thread_id)
-    if active is not None:
-        raise BadRequest(f"Thread {thread_id} already has an active run {active}.")
 
 
 async def _missing(call: Call[object], key: RunKey) -> NotFound:

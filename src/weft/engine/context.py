@@ -127,21 +127,10 @@ async def newest_messages(
     before = None
     while most is None or len(found) < most:
         bounds = Bounds.between(before, None, is_descending=True, by=int)
-        page = await database.page(
-            "message_context",
-            {
-                "thread_id": key.thread_id,
-                "project": key.project,
-                "limit": SLICE,
-                **bounds.params,
-            },
-        )
+        page = await database.page("message_context", key.params(limit=SLICE, **bounds.params))
         for created_at, position, wire in page.rows:
             before = (created_at, position)
-            message = stored_message.decode(wire)
-            if message.run_id == key.id:
-                continue
-            chat = as_chat(message)
+            chat = as_chat(stored_message.decode(wire))
             if chat is None:
                 continue
             budget -= tokens(chat)

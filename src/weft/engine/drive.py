@@ -27,7 +27,7 @@ from weft.llm.model import ModelError
 from weft.llm.tokens import Calibration
 from weft.store import runs as store
 from weft.store.database import Database, Refused
-from weft.store.runs import RunKey, State
+from weft.store.runs import ENGINE, RunKey, State
 from weft.wire import events
 from weft.wire.messages import IncompleteDetails
 from weft.wire.runs import LastError, RunIncompleteDetails, advance, stored_run
@@ -47,6 +47,7 @@ class Engineering(NamedTuple):
     models: Catalog
     calibration: Calibration
     max_prompt_tokens: int
+    run_expires_s: int
 
 
 async def drive(tools: Engineering, key: RunKey) -> None:
@@ -161,6 +162,7 @@ async def close(tools: Engineering, journal: Journal, turn: Turn) -> None:
         replace(journal.key, journal.was, run, now),
         store.event(journal.key, f"thread.run.{run.status}", events.run_data(run)),
     )
+    tools.database.bells.ring(ENGINE)  # another run may wait for the thread
 
 
 async def fail(tools: Engineering, key: RunKey, error: LastError) -> None:

@@ -6,6 +6,7 @@ The write is refused if anybody wrote to the run meanwhile, and tried again on
 what stands there then.
 """
 
+import contextlib
 from collections.abc import Callable
 
 from weft.domain.lifecycle import TERMINAL, Cause, NotPossible
@@ -80,6 +81,18 @@ async def end(
                 return False
             continue
         return True
+
+
+async def promote(database: Database, key: RunKey, now: int, expires_s: int) -> None:
+    """Give a waiting run its turn; its time begins."""
+    was = await store.state(database, key)
+    if was is None:
+        return
+    run = stored_run.decode(was.wire)
+    run.expires_at = now + expires_s
+    statement = store.promote(key, was.wire, wire=encode(run), expires_at=run.expires_at)
+    with contextlib.suppress(Refused):  # cancelled, or somebody was faster: looked at again
+        await database.write((statement,), wakes=(key.topic,))
 
 
 def replace(key: RunKey, was: State, run: RunObject, now: int) -> Statement:

@@ -10,7 +10,7 @@ import logging
 
 from weft.domain.errors import Unavailable
 from weft.engine.drive import Engineering, drive
-from weft.engine.ending import end
+from weft.engine.ending import end, promote
 from weft.store import runs as store
 from weft.store.runs import ENGINE, RunKey
 
@@ -55,6 +55,8 @@ class EmbeddedEngine:
         for key in await store.find(tools.database, "run_overdue", SLICE, now=tools.now()):
             await self._stop(key)
             await end(tools.database, key, "expire", tools.now)
+        for key in await store.find(tools.database, "run_promotable", SLICE):
+            await promote(tools.database, key, tools.now(), tools.run_expires_s)
         await self._start("run_queued")
 
     async def _start(self, name: str) -> None:

@@ -31,10 +31,15 @@ def append(
     run_id: str | None,
     now: int,
     wire: str,
+    is_waiting: bool = False,
 ) -> Statement:
-    """The last message of a thread. Guard: the thread is there, no message is newer."""
+    """The last message of a thread. Guard: the thread is there, no message is newer.
+
+    It is refused while a run is active, unless it comes with a run that waits (`is_waiting`).
+    """
     params = _params(project, thread_id, message_id, created_at, run_id, now, wire)
-    return Statement("message_append", params, is_guard=True)
+    name = "message_append_waiting" if is_waiting else "message_append"
+    return Statement(name, params, is_guard=True)
 
 
 def restore(

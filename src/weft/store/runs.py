@@ -63,6 +63,20 @@ def insert(key: RunKey, *, created_at: int, expires_at: int, wire: str) -> State
     )
 
 
+def insert_waiting(key: RunKey, *, created_at: int, wire: str) -> Statement:
+    """A new run behind the thread's active one. Guard: the thread is there and has one."""
+    return Statement(
+        "run_insert_waiting", key.params(created_at=created_at, wire=wire), is_guard=True
+    )
+
+
+def promote(key: RunKey, was: str, *, wire: str, expires_at: int) -> Statement:
+    """A waiting run's turn. Guard: it still waits, and the thread has no active run."""
+    return Statement(
+        "run_promote", key.params(was=was, wire=wire, expires_at=expires_at), is_guard=True
+    )
+
+
 def replace(
     key: RunKey,
     was: State,
@@ -166,7 +180,7 @@ async def active_of(database: Database, project: str, thread_id: str) -> str | N
 
 
 async def find(database: Database, name: str, limit: int, **params: Any) -> list[RunKey]:
-    """Return what run_queued, run_cancelling, run_in_progress or run_overdue lists."""
+    """Return the runs that a statement lists: run_queued, run_cancelling and the like."""
     page = await database.page(name, {"limit": limit, **params})
     return [RunKey(*row) for row in page.rows]
 

@@ -95,6 +95,21 @@ WHERE EXISTS (SELECT 1 FROM thread
                     AND status IN ('queued', 'in_progress', 'requires_action', 'cancelling'))
 RETURNING position;
 
+-- name: message_append_waiting
+-- A message that comes with a waiting run: it does not mind the active one, which does not see it.
+INSERT INTO message (thread_id, project, id, created_at, position, run_id, inserted_at, wire)
+SELECT :thread_id, :project, :id, :created_at,
+       coalesce((SELECT max(position) FROM message
+                 WHERE thread_id = :thread_id AND project = :project
+                   AND created_at = :created_at), 0) + 1,
+       :run_id, :now, :wire
+WHERE EXISTS (SELECT 1 FROM thread
+              WHERE id = :thread_id AND project = :project AND deleted_at IS NULL)
+  AND NOT EXISTS (SELECT 1 FROM message
+                  WHERE thread_id = :thread_id AND project = :project
+                    AND created_at > :created_at)
+RETURNING position;
+
 -- name: message_restore
 -- A message with its own id and date; it may take the place of a deleted one.
 INSERT INTO message (thread_id, project, id, created_at, position, run_id, inserted_at, wire)
@@ -281,14 +296,61 @@ WHERE thread_id = :thread_id AND project = :project AND id = :id
 -- === runs =================================================================================
 
 -- name: run_insert
--- A run of a thread that has no active one; the partial index keeps it so.
-INSERT INTO run (thread_id, project, id, created_at, status, expires_at, wire)
-SELECT :thread_id, :project, :id, :created_at, 'queued', :expires_at, :wire
-WHERE EXISTS (SELECT 1 FROM thread
-              WHERE id = :thread_id AND project = :project AND deleted_at IS NULL)
+-- A run of a thread that has no active one; the partial index keeps it so. The place of the
+-- thread's last message is noted: what users send later is not for this run.
+INSERT INTO run (thread_id, project, id, created_at, status, is_waiting, expires_at, wire,
+                 sees_at, sees_position)
+SELECT :thread_id, :project, :id, :created_at, 'queued', 0, :expires_at, :wire,
+       coalesce(max(last.created_at), -1), coalesce(max(last.position), -1)
+FROM (SELECT created_at, position FROM message
+      WHERE thread_id = :thread_id AND project = :project
+      ORDER BY created_at DESC, position DESC LIMIT 1) AS last
+HAVING EXISTS (SELECT 1 FROM thread
+               WHERE id = :thread_id AND project = :project AND deleted_at IS NULL)
   AND NOT EXISTS (SELECT 1 FROM run
                   WHERE thread_id = :thread_id AND project = :project AND is_waiting = 0
                     AND status IN ('queued', 'in_progress', 'requires_action', 'cancelling'))
+RETURNING id;
+
+-- name: run_insert_waiting
+-- A run behind the thread's active one: it stands outside the index, and its time does not run.
+INSERT INTO run (thread_id, project, id, created_at, status, is_waiting, expires_at, wire,
+                 sees_at, sees_position)
+SELECT :thread_id, :project, :id, :created_at, 'queued', 1, NULL, :wire,
+       coalesce(max(last.created_at), -1), coalesce(max(last.position), -1)
+FROM (SELECT created_at, position FROM message
+      WHERE thread_id = :thread_id AND project = :project
+      ORDER BY created_at DESC, position DESC LIMIT 1) AS last
+HAVING EXISTS (SELECT 1 FROM thread
+               WHERE id = :thread_id AND project = :project AND deleted_at IS NULL)
+  AND EXISTS (SELECT 1 FROM run
+              WHERE thread_id = :thread_id AND project = :project AND is_waiting = 0
+                AND status IN ('queued', 'in_progress', 'requires_action', 'cancelling'))
+RETURNING id;
+
+-- name: run_promotable
+-- The first waiting run of each thread that has no active one.
+SELECT thread_id, project, min(id) FROM run AS waiting
+WHERE is_waiting = 1 AND status = 'queued'
+  AND NOT EXISTS (SELECT 1 FROM run AS active
+                  WHERE active.thread_id = waiting.thread_id AND active.project = waiting.project
+                    AND active.is_waiting = 0
+                    AND active.status IN ('queued', 'in_progress', 'requires_action', 'cancelling'))
+  AND NOT EXISTS (SELECT 1 FROM run AS earlier
+                  WHERE earlier.thread_id = waiting.thread_id AND earlier.project = waiting.project
+                    AND earlier.is_waiting = 1 AND earlier.status = 'queued'
+                    AND (earlier.created_at, earlier.id) < (waiting.created_at, waiting.id))
+GROUP BY thread_id, project LIMIT :limit;
+
+-- name: run_promote
+-- Its turn: it becomes the active run, and its time begins.
+UPDATE run SET is_waiting = 0, wire = :wire, expires_at = :expires_at
+WHERE thread_id = :thread_id AND project = :project AND id = :id AND wire = :was
+  AND is_waiting = 1 AND status = 'queued'
+  AND NOT EXISTS (SELECT 1 FROM run AS active
+                  WHERE active.thread_id = :thread_id AND active.project = :project
+                    AND active.is_waiting = 0
+                    AND active.status IN ('queued', 'in_progress', 'requires_action', 'cancelling'))
 RETURNING id;
 
 -- name: run_get
@@ -452,12 +514,17 @@ WHERE thread_id = :thread_id AND project = :project AND run_id = :run_id
 ORDER BY number;
 
 -- name: message_context
--- What the model reads: newest first, with the places to go on from.
-SELECT created_at, position, wire FROM message
-WHERE thread_id = :thread_id AND project = :project AND deleted_at IS NULL
-  AND (created_at, position) > (:low_at, :low_id)
-  AND (created_at, position) < (:high_at, :high_id)
-ORDER BY created_at DESC, position DESC LIMIT :limit;
+-- What the model reads, newest first, with the places to go on from: the users' messages up to
+-- the run's beginning, and every answer but its own.
+SELECT message.created_at, message.position, message.wire
+FROM run JOIN message ON message.thread_id = run.thread_id AND message.project = run.project
+WHERE run.thread_id = :thread_id AND run.project = :project AND run.id = :id
+  AND message.deleted_at IS NULL
+  AND (message.created_at, message.position) < (:high_at, :high_id)
+  AND (message.run_id <> :id
+       OR (message.run_id IS NULL
+           AND (message.created_at, message.position) <= (run.sees_at, run.sees_position)))
+ORDER BY message.created_at DESC, message.position DESC LIMIT :limit;
 
 -- name: thread_has_user_message
 SELECT 1 FROM message

@@ -9,6 +9,8 @@ CREATE TABLE run (
   status     TEXT    NOT NULL CHECK (status IN ('queued', 'in_progress', 'requires_action',
                      'cancelling', 'cancelled', 'failed', 'completed', 'incomplete', 'expired')),
   is_waiting INTEGER NOT NULL DEFAULT 0 CHECK (is_waiting IN (0, 1)),  -- 1: behind an active run
+  sees_at       INTEGER NOT NULL,              -- (sees_at, sees_position): the thread's last message
+  sees_position INTEGER NOT NULL,              -- when it was made; users' later ones are not for it
   attempt    INTEGER NOT NULL DEFAULT 0,       -- counts claims; every write of a worker names its own
   recoveries INTEGER NOT NULL DEFAULT 0,       -- of those, after a crash, since it was last queued
   expires_at INTEGER,                          -- when it ends by itself; NULL once it ended or waits
