@@ -6,6 +6,7 @@ request id; an error that nobody foresaw is a 500 whose traceback is in the log
 under that id.
 """
 
+import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
@@ -27,6 +28,9 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Function = Callable[[Call[Any]], Awaitable[Answer]]
+
+# From here on a body is checked beside the loop: to find the fault in 32 MB takes seconds.
+LARGE_BODY_BYTES = 64 * 1024
 
 RESOURCES = (threads, messages, assistants)
 
@@ -135,7 +139,10 @@ class App:
             raw = await _read(receive, headers, self._max_body_bytes)
         if operation.body is not None:
             _require_json(headers, raw)
-            body = operation.body.decode(raw)
+            if len(raw) < LARGE_BODY_BYTES:
+                body = operation.body.decode(raw)
+            else:
+                body = await asyncio.to_thread(operation.body.decode, raw)
         if params:
             _require_ids(params)
         if operation.query is not None:
