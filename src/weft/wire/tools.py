@@ -5,7 +5,16 @@ from typing import Annotated, Any, Literal
 from msgspec import UNSET, Meta, UnsetType
 
 from weft.domain.errors import BadRequest
-from weft.wire.shapes import NO_NEWLINE, Broken, FileId, Metadata, Request, Response, VectorStoreId
+from weft.wire.shapes import (
+    NO_NEWLINE,
+    Broken,
+    FileId,
+    Metadata,
+    Request,
+    Response,
+    VectorStoreId,
+    refuse_deep,
+)
 
 DEFAULT_RANKER: Literal["default_2024_08_21"] = "default_2024_08_21"
 
@@ -66,6 +75,9 @@ class FunctionObject(Request):
         bool | None, Meta(description="Whether the model must follow the schema exactly.")
     ] = None
 
+    def __post_init__(self) -> None:
+        refuse_deep("parameters", self.parameters)
+
 
 class AssistantToolsCode(Request, tag_field="type", tag="code_interpreter"):
     """The tool that runs code."""
@@ -122,7 +134,10 @@ class VectorStoreHelper(Request):
     """A vector store to make and attach in the same request."""
 
     file_ids: Annotated[list[FileId] | None, Meta(description="The files to put into it.")] = None
-    chunking_strategy: AutoChunkingStrategy | StaticChunkingStrategyRequestParam | None = None
+    chunking_strategy: Annotated[
+        AutoChunkingStrategy | StaticChunkingStrategyRequestParam | None,
+        Meta(description="How the files are cut; auto by default."),
+    ] = None
     metadata: Metadata | None = None
 
 
