@@ -281,10 +281,7 @@ def test_a_strange_target_is_answered_in_json(
     answer = speak(untouched.address, method + target + b" HTTP/1.1\r\n" + HEAD + b"\r\n")
     assert answer.status == status
     assert len(answer.body) < 10_000
-    assert json.loads(answer.body).keys() in (
-        {"error"},
-        {*"object data has_more first_id last_id".split()},
-    )
+    assert next(iter(json.loads(answer.body))) == ("object" if status == 200 else "error")
 
 
 # --- bodies over the limit --------------------------------------------------------------------------
