@@ -1,0 +1,51 @@
+"""A server for refused requests: what it holds must be the same behind each of them."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import pytest
+
+from tests.api.making import a_message, a_thread, an_assistant
+from tests.harness import Api, Server, api_of
+
+MAX_BODY_BYTES = 2_000_000
+
+
+class Untouched(NamedTuple):
+    """A server with one object of each kind, in which nothing may change."""
+
+    api: Api
+    address: str
+    thread: str
+    message: str
+    assistant: str
+
+    def named(self, text: str) -> str:
+        """Return a text with `{thread}`, `{message}` and `{assistant}` replaced by the ids."""
+        for kind in ("thread", "message", "assistant"):
+            text = text.replace(f"{{{kind}}}", getattr(self, kind))
+        return text
+
+    def stored(self) -> list[bytes]:
+        """Return everything that the server holds, to the byte."""
+        return [
+            self.api.call("GET", path).content
+            for path in ("/threads", f"/threads/{self.thread}/messages", "/assistants")
+        ]
+
+
+@pytest.fixture(scope="session")
+def _untouched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Untouched]:
+    folder = tmp_path_factory.mktemp("untouched") / "data"
+    with Server(folder, "--max-body-bytes", str(MAX_BODY_BYTES)) as server, api_of(server) as api:
+        thread = a_thread(api, metadata={f"k{index}": "v" for index in range(16)})
+        message = a_message(api, thread, metadata={f"k{index}": "v" for index in range(16)})
+        yield Untouched(api, server.address, thread, message, an_assistant(api))
+
+
+@pytest.fixture
+def untouched(_untouched: Untouched) -> Iterator[Untouched]:
+    """Hold what the server has afterwards against what it had before."""
+    before = _untouched.stored()
+    yield _untouched
+    assert _untouched.stored() == before
