@@ -47,6 +47,9 @@ def connect(path: Path) -> apsw.Connection:
     """Open the file with the settings that everything acknowledged relies on."""
     connection = apsw.Connection(str(path), statementcachesize=256)
     connection.set_busy_timeout(BUSY_MS)
+    # A plan never depends on a bound value: without this, SQLite prepares a statement anew for
+    # each new value that might matter to a partial index, which took a third of an append.
+    connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
     connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
