@@ -284,7 +284,7 @@ def test_a_strange_target_is_answered_in_json(
     assert next(iter(json.loads(answer.body))) == ("object" if status == 200 else "error")
 
 
-# --- bodies over the limit --------------------------------------------------------------------------
+# --- bodies over the limit ------------------------------------------------------------------------
 
 
 def is_too_large(answer: RawAnswer) -> bool:
