@@ -1,10 +1,11 @@
-"""A server for refused requests: what it holds must be the same behind each of them."""
+"""Servers: one in which nothing may change, and one with keys of two projects."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
 
 import pytest
 
+from tests.api.keys import create_key
 from tests.api.making import a_message, a_thread, an_assistant
 from tests.harness import Api, Server, api_of
 
@@ -49,3 +50,24 @@ def untouched(_untouched: Untouched) -> Iterator[Untouched]:
     before = _untouched.stored()
     yield _untouched
     assert _untouched.stored() == before
+
+
+class Projects(NamedTuple):
+    """The same server, as two projects see it."""
+
+    server: Server
+    one: Api
+    other: Api
+
+
+@pytest.fixture(scope="session")
+def projects(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Projects]:
+    """A server with keys; its two projects know nothing of each other."""
+    folder = tmp_path_factory.mktemp("projects") / "data"
+    keys = [create_key(folder, project).key for project in ("one", "other")]
+    with (
+        Server(folder) as server,
+        api_of(server, key=keys[0]) as one,
+        api_of(server, key=keys[1]) as other,
+    ):
+        yield Projects(server, one, other)

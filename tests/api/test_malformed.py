@@ -193,7 +193,7 @@ def test_an_integer_may_be_written_with_an_empty_fraction(api: Api) -> None:
     assert b'"top_p":1.0,"temperature":2.0,' in made.content
 
 
-# --- HTTP -----------------------------------------------------------------------------------------
+# --- HTTP ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -284,7 +284,7 @@ def test_a_strange_target_is_answered_in_json(
     assert next(iter(json.loads(answer.body))) == ("object" if status == 200 else "error")
 
 
-# --- bodies over the limit --------------------------------------------------------------------------
+# --- bodies over the limit -----------------------------------------------------------------------
 
 
 def is_too_large(answer: RawAnswer) -> bool:

@@ -9,6 +9,7 @@ from weft.llm.faults import Blame, Fault
 from weft.llm.model import Delta
 from weft.llm.reply import BrokenCall, InStreamError, NotAChunk, Reply
 from weft.llm.sse import Document, Events, Framing, TooLarge
+from weft.llm.transport import Body
 
 # How long the usage may take once the server has said why it stopped, and how long
 # the end of the body may take after `[DONE]`: reading it saves the connection.
@@ -22,7 +23,7 @@ class Answer:
 
     def __init__(self, response: httpx2.Response, blame: Blame) -> None:
         self._response = response
-        self._pieces = response.aiter_bytes()
+        self._body: Body = response.extensions["body"]
         self._blame = blame
         self._reply = Reply()
         self._framing: Framing | None = None
@@ -45,7 +46,7 @@ class Answer:
             except Fault as fault:
                 self._fault = fault
             else:
-                self._ended = piece is None
+                self._ended = not piece
         return deltas
 
     async def accepted(self, now: Callable[[], float]) -> None:
@@ -57,7 +58,6 @@ class Answer:
 
     async def close(self) -> None:
         """End the call. A connection whose answer was read to the end is kept for the next."""
-        await self._pieces.aclose()
         await self._response.aclose()
 
     async def _error_body(self) -> bytes:
@@ -65,37 +65,35 @@ class Answer:
         body = b""
         try:
             async with asyncio.timeout(USAGE_S):
-                while len(body) < ERROR_BODY_BYTES and (piece := await self._next()) is not None:
+                while len(body) < ERROR_BODY_BYTES and (piece := await self._next()):
                     body += piece
         except (Fault, TimeoutError):
             pass  # the status says enough
         return body[:ERROR_BODY_BYTES]
 
-    async def _next(self) -> bytes | None:
-        """Return the next piece of the body, None at its end."""
+    async def _next(self) -> bytes:
+        """Return the next piece of the body, nothing at its end."""
         try:
             if not self._reply.stopped:
-                return await anext(self._pieces)
+                return await self._body.read()
             async with asyncio.timeout(END_S if self._reply.done else USAGE_S):
-                return await anext(self._pieces)
-        except (StopAsyncIteration, TimeoutError):
-            return None
+                return await self._body.read()
+        except TimeoutError:
+            return b""
         except httpx2.HTTPError as fault:
             if self._reply.stopped:
-                return None  # all that matters has come
+                return b""  # all that matters has come
             raise self._blame.transport(fault) from fault
 
-    def _take(self, piece: bytes | None, deltas: list[Delta]) -> None:
+    def _take(self, piece: bytes, deltas: list[Delta]) -> None:
         try:
             for payload in self._payloads(piece):
                 self._reply.take(payload, deltas)
-            if piece is None:
+            if not piece:
                 self._end(deltas)
         except NotAChunk as fault:
             # What a dying connection leaves of a chunk is no chunk either.
-            raise (
-                self._blame.cut() if piece is None else self._blame.garbage(fault.payload)
-            ) from fault
+            raise (self._blame.garbage(fault.payload) if piece else self._blame.cut()) from fault
         except TooLarge as fault:
             raise self._blame.garbage(self._first) from fault
         except InStreamError as fault:
@@ -103,15 +101,15 @@ class Answer:
         except BrokenCall as fault:
             raise self._blame.broken_call(str(fault)) from fault
 
-    def _payloads(self, piece: bytes | None) -> list[bytes]:
+    def _payloads(self, piece: bytes) -> list[bytes]:
         if self._framing is None:
             # A document is told by its first character, not by its content type: many lie.
-            self._first += (piece or b"").lstrip()
+            self._first += piece.lstrip()
             if not self._first:
                 return []
             self._framing = Document() if self._first.startswith(b"{") else Events()
             return self._framing.feed(self._first)
-        return self._framing.close() if piece is None else self._framing.feed(piece)
+        return self._framing.feed(piece) if piece else self._framing.close()
 
     def _end(self, deltas: list[Delta]) -> None:
         if self._reply.stopped:

@@ -7,10 +7,8 @@ say everything twice. `faults.py` says what may be tried again.
 
 import asyncio
 import random
-import ssl
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from functools import cache
 
 import httpx2
 
@@ -19,11 +17,10 @@ from weft.llm.asking import Dialect, body_of
 from weft.llm.endpoint import Endpoint
 from weft.llm.faults import Blame, Fault
 from weft.llm.model import Delta, ModelRequest
+from weft.llm.transport import Transport
 
 RETRIES = 2
 FIRST_WAIT_S = 0.5  # doubled for the second, less up to a half
-IDLE_CONNECTIONS = 100
-IDLE_S = 30.0
 
 
 class ChatModel:
@@ -44,16 +41,11 @@ class ChatModel:
         self._url = endpoint.request_url()
         self._dialect = Dialect()
         self._client = httpx2.AsyncClient(
-            verify=_tls() if self._url.scheme == "https" else _no_tls(),
+            transport=Transport(self._url),
             # Neither a proxy nor a key may come out of the environment unasked.
             trust_env=False,
             headers=endpoint.request_headers(),
             timeout=httpx2.Timeout(endpoint.timeout_s, connect=endpoint.connect_timeout_s),
-            limits=httpx2.Limits(
-                max_connections=None,
-                max_keepalive_connections=IDLE_CONNECTIONS,
-                keepalive_expiry=IDLE_S,
-            ),
         )
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[Delta, None]:
@@ -111,15 +103,3 @@ class ChatModel:
         except BaseException:
             await answer.close()
             raise
-
-
-@cache
-def _tls() -> ssl.SSLContext:
-    """Return the system's trusted certificates; loading them takes long enough to share them."""
-    return httpx2.create_ssl_context(trust_env=False)
-
-
-@cache
-def _no_tls() -> ssl.SSLContext:
-    """Return a context that trusts nobody, for addresses without https."""
-    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

@@ -131,6 +131,8 @@ class Blame:
             return self._unreachable("cannot be reached")
         if isinstance(fault, httpx2.NetworkError | httpx2.RemoteProtocolError):
             return self.cut()
+        if isinstance(fault, httpx2.DecodingError):
+            return self._unreachable("does not speak HTTP")
         # Not in its own words: they may hold a header, and so a key.
         name = type(fault).__name__
         return self._fault("server_error", f"The request to {self._host} failed: {name}.")
