@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 import re
@@ -34,6 +35,7 @@ from weft.store.sqlite import Sqlite, backup, migrate
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 BACKLOG = 2048
 PROJECT_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
+GC_ALLOCATIONS = 20_000  # between looks of the collector: a request leaves no cycles
 GRACE_S = 8  # how long requests may finish after SIGTERM
 
 logger = logging.getLogger("weft")
@@ -53,6 +55,11 @@ def now_us() -> int:
     return time.time_ns() // 1000
 
 
+def catalog(settings: Settings) -> Catalog:
+    """Return the models that are configured."""
+    return Catalog([Endpoint(**asdict(found)) for found in settings.endpoints])
+
+
 @contextlib.asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[Rooms]:
     """Open the store, brought up to date, with its chores running; close it in the end."""
@@ -61,7 +68,7 @@ async def opened(settings: Settings) -> AsyncIterator[Rooms]:
         logger.info("applied migration %s", step)
     database = Sqlite(path)
     ids = Ids(now_us)
-    models = Catalog([Endpoint(**asdict(found)) for found in settings.endpoints])
+    models = catalog(settings)
     tools = Engineering(
         database,
         ids,
@@ -106,6 +113,10 @@ async def serve(settings: Settings) -> None:
                 Door(rooms.database, is_insecure=settings.insecure),
                 max_body_bytes=settings.max_body_bytes,
             )
+            # What was made so far stays: the collector need not look at it again.
+            gc.collect()
+            gc.freeze()
+            gc.set_threshold(GC_ALLOCATIONS)
             _announce(settings, address, has_keys)
             await _Server(app, rooms.database.bells.close).serve(sockets=[listening])
 
