@@ -9,14 +9,14 @@ import re
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from types import FrameType
 
 import uvicorn
 from msgspec.structs import asdict
 
-from weft.api.app import App
+from weft.api.app import App, Receive, Scope, Send
 from weft.api.call import Rooms
 from weft.api.door import Door
 from weft.api.protocol import Protocol
@@ -37,6 +37,8 @@ BACKLOG = 2048
 PROJECT_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 GC_ALLOCATIONS = 20_000  # between looks of the collector: a request leaves no cycles
 GRACE_S = 8  # how long requests may finish after SIGTERM
+
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 logger = logging.getLogger("weft")
 
@@ -113,17 +115,23 @@ async def serve(settings: Settings) -> None:
                 Door(rooms.database, is_insecure=settings.insecure),
                 max_body_bytes=settings.max_body_bytes,
             )
-            # What was made so far stays: the collector need not look at it again.
-            gc.collect()
-            gc.freeze()
-            gc.set_threshold(GC_ALLOCATIONS)
             _announce(settings, address, has_keys)
-            await _Server(app, rooms.database.bells.close).serve(sockets=[listening])
+            await answer_on(listening, app, on_stop=rooms.database.bells.close)
+
+
+async def answer_on(
+    listening: socket.socket, app: Application, *, on_stop: Callable[[], None]
+) -> None:
+    """Answer requests until SIGINT or SIGTERM; `on_stop` is called then, and ends the streams."""
+    # What was made so far stays: the collector need not look at it again.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GC_ALLOCATIONS)
+    await _Server(app, on_stop).serve(sockets=[listening])
 
 
 class _Server(uvicorn.Server):
-    def __init__(self, app: App, on_stop: Callable[[], None]) -> None:
-        """`on_stop` is called when the server is told to stop: streams end there."""
+    def __init__(self, app: Application, on_stop: Callable[[], None]) -> None:
         self._on_stop = on_stop
         super().__init__(
             uvicorn.Config(
