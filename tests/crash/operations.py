@@ -36,7 +36,6 @@ def _remembered(key: str) -> Statement:
     return idempotency.remember(P, key, "hash", 200, '{"id":"thread_a"}', NOW)
 
 
-_SLICE = {"id": "thread_a", "project": P, "slice": sweep.SLICE}
 _HIDE = (
     threads.delete(P, "thread_a", "<thread_a>", NOW),
     *threads.index_metadata(P, "thread_a", NOW, old=OLD, new={}),
@@ -48,9 +47,9 @@ OPERATIONS: Mapping[str, Operation] = {
     "create a thread under a key": Operation(
         (), ((*_conversation("thread_a", 3), _remembered("key")),)
     ),
-    "append a message": Operation(_conversation("thread_a", 3), ((append("thread_a", "msg_x"),),)),
+    "append a message": Operation(_conversation("thread_a", 3), (append("thread_a", "msg_x"),)),
     "append a message under a key": Operation(
-        _conversation("thread_a", 3), ((append("thread_a", "msg_x"), _remembered("key")),)
+        _conversation("thread_a", 3), ((*append("thread_a", "msg_x"), _remembered("key")),)
     ),
     "modify a thread": Operation(
         _conversation("thread_a", 3),
@@ -76,22 +75,22 @@ OPERATIONS: Mapping[str, Operation] = {
             *_conversation("thread_a", 2),
             messages.delete(P, "thread_a", "msg_1", NOW),
         ),
-        ((put_back("thread_a", "msg_1", 1000),),),
+        (put_back("thread_a", "msg_1", 1000),),
     ),
     "sweep a slice": Operation(
         (*_conversation("thread_a", 20), *_HIDE),
-        ((Statement("sweep_messages", _SLICE), Statement("sweep_mark_thread", _SLICE)),),
+        (sweep.slice_of(P, "thread_a"),),
         is_long=True,
     ),
     "write together": Operation(
         _conversation("thread_a", 1),
-        (_conversation("thread_b", 2), (append("thread_a", "msg_x"),), (thread("thread_c"),)),
+        (_conversation("thread_b", 2), append("thread_a", "msg_x"), (thread("thread_c"),)),
     ),
     "write together with one that is refused": Operation(
         (*_conversation("thread_a", 1), _remembered("key")),
         (
             _conversation("thread_b", 2),
-            (append("thread_a", "msg_x"), _remembered("key")),
+            (*append("thread_a", "msg_x"), _remembered("key")),
             (thread("thread_c"),),
         ),
     ),

@@ -98,7 +98,7 @@ async def test_an_append_costs_the_same_in_a_long_thread(database: Database, wor
     costs = {}
     for thread_id in ("thread_short", "thread_long"):
         work.steps = 0
-        await database.write((append(thread_id, "msg_new"),))
+        await database.write(append(thread_id, "msg_new"))
         assert await messages.newest_date(database, P, thread_id) == NOW
         costs[thread_id] = work.steps
     assert 0 < costs["thread_long"] <= costs["thread_short"] + 10
