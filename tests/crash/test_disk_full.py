@@ -152,13 +152,16 @@ async def check_stored(address: str, stored: dict[str, bool]) -> None:
 
 
 async def check_every_write_is_refused(address: str, thread_id: str) -> None:
-    """Whatever is asked to be written, it is refused in the same way."""
+    """Whatever is asked to be written, it is refused in the same way.
+
+    Each is larger than what was refused last: what is smaller may still find room.
+    """
     line = await Line.open(address)
-    message = {"role": "user", "content": TEXT}
+    large = TEXT * 4
     for method, path, sent in [
-        ("POST", "/threads", body("thread_refused")),
-        ("POST", f"/threads/{thread_id}/messages", message),
-        ("POST", "/assistants", {"model": "m", "instructions": TEXT}),
+        ("POST", "/threads", body("thread_refused", large)),
+        ("POST", f"/threads/{thread_id}/messages", {"role": "user", "content": large}),
+        ("POST", "/assistants", {"model": "m", "instructions": large}),
     ]:
         check_refusal(await line.call(method, path, sent))
     assert (await line.ok("GET", f"/threads/{thread_id}"))["id"] == thread_id
