@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any, TypeAlias
 from urllib.parse import quote
 
-from weft.wire.examples import EXAMPLES, IDS, Example
+from weft.wire.example_objects import Example
+from weft.wire.examples import EXAMPLES
 from weft.wire.openapi import document
 from weft.wire.operations import TABLE
 
@@ -146,14 +147,17 @@ def _answers(operation: Node) -> Lines:
 
 
 def _example(method: str, path: str, example: Example) -> Lines:
-    target = re.sub(r"{(\w+)}", lambda name: IDS[name.group(1)], path)
+    target = re.sub(r"{(\w+)}", lambda name: example.ids.get(name.group(1), name.group()), path)
     if example.query:
         pairs = (f"{name}={quote(value)}" for name, value in example.query)
         target = f"{target}?{'&'.join(pairs)}"
     yield from (f"{example.summary}:", "", "```http", f"{method} {target}")
     if example.body is not None:
         yield from (f"Content-Type: {JSON}", "", _json(example.body))
-    yield from ("```", "", "```json", _json(example.answer), "```", "")
+    if isinstance(example.answer, str):
+        yield from ("```", "", "```text", *example.answer.rstrip("\n").split("\n"), "```", "")
+    else:
+        yield from ("```", "", "```json", _json(example.answer), "```", "")
 
 
 def _json(value: Node) -> str:

@@ -169,7 +169,7 @@ class App:
         """Send a run's events until it rests or the client goes."""
         headers = [*STREAM_HEADERS, (b"x-request-id", request_id.encode("ascii"))]
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-        gone = asyncio.ensure_future(receive())
+        gone = asyncio.create_task(_disconnected(receive))
         frames = follow(self._rooms, *wanted)
         try:
             async with aclosing(frames):
@@ -180,6 +180,12 @@ class App:
             await send({"type": "http.response.body", "body": b""})
         finally:
             gone.cancel()
+
+
+async def _disconnected(receive: Receive) -> None:
+    """Return when the client has gone. What it may still send, such as an unread body, is lost."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 async def _read(receive: Receive, headers: Mapping[bytes, bytes], limit_bytes: int) -> bytes:
