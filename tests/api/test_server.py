@@ -211,6 +211,8 @@ def _wait_until_refused(server: Server) -> None:
             open_socket(server.address).close()
         except ConnectionRefusedError:
             return
+        except ConnectionResetError:
+            continue  # it was closed while this connection waited to be accepted
     raise AssertionError("the server went on to accept connections")
 
 
