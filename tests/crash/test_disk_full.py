@@ -154,11 +154,12 @@ async def check_stored(address: str, stored: dict[str, bool]) -> None:
 async def check_every_write_is_refused(address: str, thread_id: str) -> None:
     """Whatever is asked to be written, it is refused in the same way."""
     line = await Line.open(address)
-    message = {"role": "user", "content": TEXT}
+    more = TEXT * 5  # than what is left where two texts found no room
+    message = {"role": "user", "content": more}
     for method, path, sent in [
-        ("POST", "/threads", body("thread_refused")),
+        ("POST", "/threads", body("thread_refused", more)),
         ("POST", f"/threads/{thread_id}/messages", message),
-        ("POST", "/assistants", {"model": "m", "instructions": TEXT}),
+        ("POST", "/assistants", {"model": "m", "instructions": more}),
     ]:
         check_refusal(await line.call(method, path, sent))
     assert (await line.ok("GET", f"/threads/{thread_id}"))["id"] == thread_id
