@@ -204,6 +204,23 @@ def test_a_request_that_has_begun_is_answered_before_the_server_stops(tmp_path: 
         assert api.ok("GET", f"/threads/{made['id']}")["metadata"] == {"late": "yes"}
 
 
+@pytest.mark.full
+def test_a_request_that_never_ends_is_told_that_the_server_stopped(tmp_path: Path) -> None:
+    with Server(tmp_path / "data") as server, open_socket(server.address) as connection:
+        connection.sendall(
+            b"POST /v1/threads HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\n"
+            b"Content-Length: 100\r\n\r\n"
+        )
+        assert connection.recv(100).startswith(b"HTTP/1.1 100 ")
+        server.process.send_signal(signal.SIGTERM)
+        connection.sendall(b"{")
+        answer = RawAnswer(read_all(connection))
+        assert (answer.status, answer.headers["content-type"]) == (503, "application/json")
+        assert answer.error()["message"].startswith("The server stopped before the request was")
+        assert server.stop() == 0
+        assert "Traceback" not in server.log_path.read_text()
+
+
 def _wait_until_refused(server: Server) -> None:
     end = time.monotonic() + START_S
     while time.monotonic() < end:
