@@ -217,6 +217,7 @@ def test_a_request_that_never_ends_is_told_that_the_server_stopped(tmp_path: Pat
         answer = RawAnswer(read_all(connection))
         assert (answer.status, answer.headers["content-type"]) == (503, "application/json")
         assert answer.error()["message"].startswith("The server stopped before the request was")
+        # Nor does a second signal stop it short of closing its database.
         assert server.stop() == 0
         assert "Traceback" not in server.log_path.read_text()
 
