@@ -6,6 +6,7 @@ import gc
 import logging
 import os
 import re
+import signal
 import socket
 import sys
 import time
@@ -156,13 +157,15 @@ class _Server(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Take SIGINT and SIGTERM for a wish to stop.
+        """Take SIGINT and SIGTERM for a wish to stop, from now to the end of the process.
 
-        uvicorn would raise them once more in the end, and die before the database is closed.
+        uvicorn would give them back once it has served, and raise them again: the process would
+        die before the database is closed.
         """
-        with super().capture_signals():
-            yield
-            self._captured_signals.clear()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        yield
 
 
 def _listen(settings: Settings) -> socket.socket:

@@ -152,16 +152,14 @@ async def check_stored(address: str, stored: dict[str, bool]) -> None:
 
 
 async def check_every_write_is_refused(address: str, thread_id: str) -> None:
-    """Whatever is asked to be written, it is refused in the same way.
-
-    Each is larger than what was refused last: what is smaller may still find room.
-    """
+    """Whatever is asked to be written, it is refused in the same way."""
     line = await Line.open(address)
-    large = TEXT * 4
+    more = TEXT * 5  # than what is left where two texts found no room
+    message = {"role": "user", "content": more}
     for method, path, sent in [
-        ("POST", "/threads", body("thread_refused", large)),
-        ("POST", f"/threads/{thread_id}/messages", {"role": "user", "content": large}),
-        ("POST", "/assistants", {"model": "m", "instructions": large}),
+        ("POST", "/threads", body("thread_refused", more)),
+        ("POST", f"/threads/{thread_id}/messages", message),
+        ("POST", "/assistants", {"model": "m", "instructions": more}),
     ]:
         check_refusal(await line.call(method, path, sent))
     assert (await line.ok("GET", f"/threads/{thread_id}"))["id"] == thread_id

@@ -9,6 +9,7 @@ own. Tests that are not asynchronous use `serving()`: the same in a thread.
 
 import asyncio
 import json
+import ssl
 import threading
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -84,8 +85,9 @@ class Call:
 class Upstream:
     """The server; `calls` are the requests that it saw, oldest first."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.calls: list[Call] = []
+        self._tls = tls
         self.connections = 0  # how many were opened
         self._script: list[Behaviour] = [text("Hello world")]
         self._tasks: set[asyncio.Task[None]] = set()
@@ -97,9 +99,11 @@ class Upstream:
         self._script = list(behaviours)
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(
+            self._connected, "127.0.0.1", 0, ssl=self._tls, backlog=1024
+        )
         host, port = self._server.sockets[0].getsockname()
-        self.url = f"http://{host}:{port}/v1"
+        self.url = f"{'https' if self._tls else 'http'}://{host}:{port}/v1"
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -4,36 +4,34 @@ Everything that is the default stays unsaid: many servers refuse what they do no
 know. What an endpoint has refused once is not said to it again.
 """
 
+import re
 from typing import Any
 
 import msgspec
 
 from weft.llm.model import ChatMessage, ContentPart, FunctionTool, ImagePart, ModelRequest
 
+# Not the name of a field is refused, but what it holds.
+_ABOUT_VALUE = re.compile(r"too (large|small|high|low|many)|at (most|least)|exceed", re.IGNORECASE)
 
-class Dialect:
-    """What one endpoint does not take; learnt from its refusals."""
 
-    def __init__(self) -> None:
-        self.limit_name = "max_completion_tokens"
-        self.takes_stream_options = True
+class Dialect(msgspec.Struct, frozen=True):
+    """How one endpoint wants to be asked."""
 
-    def learn(self, refusal: str, tried: set[str]) -> bool:
-        """Tell whether the request is worth another try, said differently.
+    limit_name: str = "max_completion_tokens"
+    takes_stream_options: bool = True
 
-        `tried` holds what was changed for this request already, so that an
-        endpoint that refuses both ways is not asked for ever.
-        """
-        if "stream_options" in refusal and "stream_options" not in tried:
-            tried.add("stream_options")
-            self.takes_stream_options = False
-            return True
-        if self.limit_name in refusal and "limit" not in tried:
-            tried.add("limit")
-            other = self.limit_name == "max_completion_tokens"
-            self.limit_name = "max_tokens" if other else "max_completion_tokens"
-            return True
-        return False
+    def instead(self, refusal: str) -> "Dialect":
+        """Return how to ask after a refusal in these words: the same, if it is about the rest."""
+        if _ABOUT_VALUE.search(refusal):
+            return self
+        if self.takes_stream_options and "stream_options" in refusal:
+            return msgspec.structs.replace(self, takes_stream_options=False)
+        if self.limit_name in refusal:
+            is_new = self.limit_name == "max_completion_tokens"
+            other = "max_tokens" if is_new else "max_completion_tokens"
+            return msgspec.structs.replace(self, limit_name=other)
+        return self
 
 
 def body_of(request: ModelRequest, name: str | None, dialect: Dialect) -> bytes:

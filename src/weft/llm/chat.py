@@ -72,13 +72,18 @@ class ChatModel:
     async def _begin(self, request: ModelRequest) -> tuple[Answer, list[Delta]]:
         """Return an answer and its first deltas, after as many attempts as it takes."""
         blame = Blame(self._endpoint, request.model)
-        tried: set[str] = set()
+        dialects = [self._dialect]
         attempt = 0
         while True:
             try:
-                return await self._attempt(request, blame)
+                return await self._attempt(
+                    body_of(request, self._endpoint.name, dialects[-1]), blame
+                )
             except Fault as fault:
-                if fault.words and self._dialect.learn(fault.words, tried):
+                other = dialects[-1].instead(fault.words)
+                if other not in dialects:
+                    self._dialect = other
+                    dialects.append(other)
                     continue
                 if not fault.retry or attempt == RETRIES:
                     raise
@@ -88,8 +93,7 @@ class ChatModel:
             attempt += 1
             await self._sleep(wait_s)
 
-    async def _attempt(self, request: ModelRequest, blame: Blame) -> tuple[Answer, list[Delta]]:
-        body = body_of(request, self._endpoint.name, self._dialect)
+    async def _attempt(self, body: bytes, blame: Blame) -> tuple[Answer, list[Delta]]:
         try:
             response = await self._client.send(
                 self._client.build_request("POST", self._url, content=body), stream=True

@@ -46,7 +46,7 @@ class Fault(Exception):
         self.error = error
         self.retry = retry
         self.wait_s = wait_s  # as the server asks; None: as we like
-        self.words = words  # the upstream's own
+        self.words = words  # the upstream's own, if it refused what was asked
 
 
 class Said(msgspec.Struct):
@@ -174,7 +174,7 @@ class Blame:
                 f'The model server {self._host} knows no model "{self._model}", or its url in '
                 f"weft.toml is wrong (it mostly ends with /v1) (404){self._quote(said)}"
             )
-        return self._fault("server_error", text, words=said.message)
+        return self._fault("server_error", text)
 
     def in_stream(self, error: Any) -> Fault:
         """Blame an error that came inside an answer."""
@@ -195,7 +195,6 @@ class Blame:
                 f'The conversation is too long for the model "{self._model}" at {self._host}{quote}'
                 " Use truncation_strategy last_messages, a smaller max_prompt_tokens or a model "
                 "with a larger context.",
-                words=said.message,
             )
         if status in (402, 429):
             return self._limited(status, said, wait_s)

@@ -4,6 +4,7 @@ It is no validator and no generator: it honours types, enums, constants, default
 required fields, references and the usual bounds, but not patterns.
 """
 
+import math
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -156,8 +157,8 @@ class Filling:
             number = offered
         else:
             number = float(schema.get("default") or 0)
-        least = schema.get("minimum", schema.get("exclusiveMinimum", number - 1) + 1)
-        most = schema.get("maximum", schema.get("exclusiveMaximum", number + 1) - 1)
+        least = schema.get("minimum", schema.get("exclusiveMinimum", -math.inf) + 1)
+        most = schema.get("maximum", schema.get("exclusiveMaximum", math.inf) - 1)
         return float(max(min(number, most), least))
 
     def _boolean(self, schema: dict[str, Any], name: str | None) -> bool:

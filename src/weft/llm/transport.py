@@ -24,15 +24,15 @@ MOST_UNREAD_BYTES = 256 * 1024
 
 
 class Transport(httpx2.AsyncBaseTransport):
-    """Connections to one origin.
+    """Connections to the origin of `url`; `tls` replaces the system's trusted certificates.
 
     The extension `body` of a response is its `Body`, for those who find
     httpx2's generators too slow.
     """
 
-    def __init__(self, url: httpx2.URL) -> None:
+    def __init__(self, url: httpx2.URL, tls: ssl.SSLContext | None = None) -> None:
         self._host = url.raw_host.decode("ascii")
-        self._tls = _tls() if url.scheme == "https" else None
+        self._tls = (tls or _tls()) if url.scheme == "https" else None
         self._port = url.port or (443 if self._tls else 80)
         self._idle: list[_Connection] = []
 
