@@ -151,9 +151,9 @@ class _Server(uvicorn.Server):
         )
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Begin to stop."""
+        """Begin to stop: no new connection is taken, streams end, requests have their time."""
         super().handle_exit(sig, frame)
-        asyncio.get_running_loop().call_soon_threadsafe(self._on_stop)
+        self._on_stop()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

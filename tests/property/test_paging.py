@@ -54,7 +54,7 @@ class Store:
 
     def listed(self, function: Any, project: str, path: dict[str, str], query: Any) -> Any:
         """Return the page that a function of the API answers, or None for an unknown cursor."""
-        call: Call[None] = Call(self.rooms, project, path, query, None, None)
+        call: Call[None] = Call(self.rooms, project, path, query, None, {}, None)
         try:
             return json.loads(self._runner.run(function(call)).body)
         except NotFound:

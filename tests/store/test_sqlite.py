@@ -145,8 +145,8 @@ async def test_the_messages_of_a_run_cost_the_same_in_a_long_thread(
 ) -> None:
     for thread_id, count in (("thread_short", 10), ("thread_long", MANY)):
         await database.write(conversation(thread_id, count))
-        of_run = (append(thread_id, f"msg_{n}", LATER + n, run_id="run_1") for n in range(5))
-        await database.write(tuple(of_run))
+        for n in range(5):
+            await database.write(append(thread_id, f"msg_{n}", LATER + n, run_id="run_1"))
     costs = {}
     for thread_id in ("thread_short", "thread_long"):
         listing = Stretch(database, "message_list_of_run", int, thread_id=thread_id, run_id="run_1")
