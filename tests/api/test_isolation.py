@@ -18,9 +18,17 @@ BODIES: dict[str, list[Any]] = {
     ],
     "modifyMessage": [{"metadata": {"a": "b"}}],
     "modifyAssistant": [{"name": "mine"}, {}],
+    "createRun": [{}],
+    "modifyRun": [{"metadata": {"a": "b"}}],
+    "submitToolOuputsToRun": [{"tool_outputs": []}],
 }
 # What is asked for in lists of another project's thread.
-QUERIES = {"listMessages": ["", "?order=asc&limit=1", "?run_id=run_1", "?after={message_id}"]}
+QUERIES = {
+    "listMessages": ["", "?order=asc&limit=1", "?run_id=run_1", "?after={message_id}"],
+    "listRuns": ["", "?after={run_id}"],
+    "listRunSteps": ["", "?after={step_id}"],
+    "getRun": ["", "?stream=true"],
+}
 
 
 class Belongings(NamedTuple):
@@ -29,20 +37,37 @@ class Belongings(NamedTuple):
     thread_id: str
     message_id: str
     assistant_id: str
+    run_id: str
+    step_id: str
 
     def path(self, operation: Operation) -> str:
         """Return the path of an operation on these objects."""
         return operation.path.format(**self._asdict())
 
 
-MISSING = Belongings("thread_missing", "msg_missing", "asst_missing")
+MISSING = Belongings("thread_missing", "msg_missing", "asst_missing", "run_missing", "step_missing")
 
 
 @pytest.fixture(scope="module")
 def foreign(projects: Projects) -> Belongings:
     """What the other project has."""
     thread_id = a_thread(projects.other, metadata={"of": "other"})
-    return Belongings(thread_id, a_message(projects.other, thread_id), an_assistant(projects.other))
+    message_id = a_message(projects.other, thread_id)
+    assistant_id = an_assistant(projects.other, model="weft-demo")
+    runs = f"/threads/{thread_id}/runs"
+    run_id = projects.other.ok("POST", runs, {"assistant_id": assistant_id})["id"]
+    # The stream ends when the run does.
+    projects.other.http.get(f"/v1{runs}/{run_id}?stream=true").raise_for_status()
+    (step,) = projects.other.ok("GET", f"{runs}/{run_id}/steps")["data"]
+    return Belongings(thread_id, message_id, assistant_id, run_id, step["id"])
+
+
+def bodies(projects: Projects, operation: Operation) -> list[Any]:
+    """Return what to send to an operation: lawful, and only with what is one's own."""
+    own = {"assistant_id": an_assistant(projects.one, instructions="Be brief.")}
+    return [
+        own if operation.id == "createRun" else body for body in BODIES.get(operation.id, [None])
+    ]
 
 
 def holdings(api: Api, of: Belongings) -> list[bytes]:
@@ -50,11 +75,18 @@ def holdings(api: Api, of: Belongings) -> list[bytes]:
     thread = f"/threads/{of.thread_id}"
     return [
         api.call("GET", path).content
-        for path in (thread, f"{thread}/messages", f"/assistants/{of.assistant_id}")
+        for path in (
+            thread,
+            f"{thread}/messages",
+            f"{thread}/runs",
+            f"{thread}/runs/{of.run_id}/steps",
+            f"/assistants/{of.assistant_id}",
+        )
     ]
 
 
-ON_OBJECTS = [operation for operation in TABLE if "{" in operation.path]
+# Models belong to the server, not to a project.
+ON_OBJECTS = [operation for operation in TABLE if "_id}" in operation.path]
 
 
 def test_every_operation_on_an_object_is_tried() -> None:
@@ -68,7 +100,7 @@ def test_an_object_of_another_project_is_answered_like_a_missing_one(
     projects: Projects, foreign: Belongings, operation: Operation
 ) -> None:
     before = holdings(projects.other, foreign)
-    for body in BODIES.get(operation.id, [None]):
+    for body in bodies(projects, operation):
         for query in QUERIES.get(operation.id, [""]):
             answers = []
             for of in (foreign, MISSING):
@@ -85,13 +117,16 @@ def test_an_object_of_another_project_is_answered_like_a_missing_one(
 
 
 @pytest.mark.parametrize("operation", ON_OBJECTS, ids=[operation.id for operation in ON_OBJECTS])
-def test_a_message_of_another_project_is_not_found_in_ones_own_thread(
+def test_a_message_or_run_of_another_project_is_not_found_in_ones_own_thread(
     projects: Projects, foreign: Belongings, operation: Operation
 ) -> None:
-    own = Belongings(a_thread(projects.one), foreign.message_id, an_assistant(projects.one))
-    for body in BODIES.get(operation.id, [None]):
+    own = foreign._replace(
+        thread_id=a_thread(projects.one), assistant_id=an_assistant(projects.one)
+    )
+    for body in bodies(projects, operation):
         answer = projects.one.call(operation.method, own.path(operation), body)
-        assert answer.status_code == (404 if "{message_id}" in operation.path else 200)
+        is_foreign = "{message_id}" in operation.path or "{run_id}" in operation.path
+        assert answer.status_code == (404 if is_foreign else 200)
 
 
 @pytest.mark.parametrize("path", ["/threads", "/assistants"])
