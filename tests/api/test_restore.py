@@ -387,3 +387,13 @@ def test_a_thread_without_resources_survives_export_and_import(projects: Project
     whole = projects.one.ok("GET", path)
     projects.other.ok("POST", "/threads", whole)
     assert projects.other.call("GET", path).content == as_wire(whole)
+
+
+@pytest.mark.parametrize("name", ["assistant_id", "thread_id", "run_id"])
+def test_an_id_of_something_else_is_no_longer_than_256_characters(
+    untouched: Untouched, name: str
+) -> None:
+    body = {"id": "msg_a", "role": "user", "content": "Hi", name: "x" * 257}
+    path = untouched.named("/threads/{thread}/messages")
+    status, error = untouched.api.error("POST", path, body)
+    assert (status, error["param"], error["code"]) == (400, name, "string_above_max_length")

@@ -47,10 +47,16 @@ def test_there_are_no_other_versions_of_the_contract(api: Api) -> None:
     assert (error["param"], error["code"]) == ("version", "invalid_value")
 
 
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+def test_a_load_balancer_may_ask_with_head(api: Api, path: str) -> None:
+    answer = api.http.head(path)
+    assert (answer.status_code, answer.content) == (200, b"")
+
+
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/openapi.json"])
 def test_what_the_server_says_of_itself_can_only_be_read(api: Api, path: str) -> None:
     answer = api.http.post(path)
-    assert (answer.status_code, answer.headers["allow"]) == (405, "GET")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD")
     assert answer.json()["error"]["message"] == f"Invalid method for URL (POST {path})"
 
 

@@ -148,8 +148,8 @@ class App:
     async def _answer(self, scope: Scope, receive: Receive) -> Answer:
         method, path = scope["method"], scope["path"]
         if path in meta.PATHS:
-            if method != "GET":
-                raise MethodNotAllowed(method, path, ["GET"])
+            if method not in ("GET", "HEAD"):
+                raise MethodNotAllowed(method, path, ["GET", "HEAD"])
             return await meta.answer_meta(path, scope["query_string"], self._rooms.database)
         headers = dict(scope["headers"])
         (operation, function), params, named = self._router.find(method, path)

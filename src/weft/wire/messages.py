@@ -324,6 +324,10 @@ RestoredPart = (
 )
 
 
+# What an exported message says of objects that may not be here.
+OtherId = Annotated[str, Meta(max_length=256)]
+
+
 class RestoreMessageRequest(Request, kw_only=True):
     """A whole message object: it gets back its own id and date.
 
@@ -336,12 +340,12 @@ class RestoreMessageRequest(Request, kw_only=True):
     ] = None
     created_at: CreatedAt | None = None
     assistant_id: Annotated[
-        str | None, Meta(description="The assistant that wrote it, if one did.")
+        OtherId | None, Meta(description="The assistant that wrote it, if one did.")
     ] = None
     thread_id: Annotated[
-        str | None, Meta(description="The thread; must be the one in the path.")
+        OtherId | None, Meta(description="The thread; must be the one in the path.")
     ] = None
-    run_id: Annotated[str | None, Meta(description="The run that wrote it, if one did.")] = None
+    run_id: Annotated[OtherId | None, Meta(description="The run that wrote it, if one did.")] = None
     status: Status | None = None
     incomplete_details: RestoredIncompleteDetails | None = None
     incomplete_at: Instant | None = None
