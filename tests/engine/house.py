@@ -24,7 +24,7 @@ from weft.engine.worker import EmbeddedEngine
 from weft.llm.tokens import Calibration
 from weft.store import runs as store
 from weft.store.runs import ENGINE, RunKey
-from weft.store.sqlite import Sqlite, migrate
+from weft.store.sqlite import Sqlite, connect, migrate
 from weft.wire import events as wire_events
 from weft.wire.operations import TABLE
 
@@ -101,6 +101,10 @@ class House:
             self.max_prompt_tokens,
             EXPIRES_S,
         )
+        self.open_engine()
+
+    def open_engine(self) -> None:
+        """Start an engine."""
         self.engine = asyncio.create_task(EmbeddedEngine(self.tools).work())
 
     async def close(self) -> None:
@@ -193,6 +197,10 @@ class House:
         assert wanted is not None
         return wanted.after
 
+    async def change(self, key: RunKey, metadata: dict[str, str]) -> None:
+        """Give a run metadata."""
+        await self.answer("modifyRun", {"metadata": metadata}, {}, _path(key))
+
     async def wanted(self, key: RunKey) -> list[str]:
         """The ids of the calls that wait for outputs."""
         action = (await self.run(key))["required_action"]
@@ -252,6 +260,21 @@ class House:
                 while (run := await self.run(key))["status"] not in wanted:
                     await bell.wait(PATIENCE_S)
         return run
+
+    async def written(self, key: RunKey, least: int) -> None:
+        """Wait until a run's log has so many events."""
+        async with asyncio.timeout(PATIENCE_S):
+            with self.database.bells.listening(key.topic) as bell:
+                while await store.last_number(self.database, key) < least:
+                    await bell.wait(PATIENCE_S)
+
+    def rows(self, sql: str, *params: Any) -> list[Any]:
+        """Read the file past the program."""
+        connection = connect(self.path)
+        try:
+            return list(connection.execute(sql, params))
+        finally:
+            connection.close()
 
     async def log(self, key: RunKey) -> list[Event]:
         """Every event of a run up to now."""

@@ -52,6 +52,8 @@ class Scripted:
     def __init__(self) -> None:
         self.requests: list[ModelRequest] = []
         self.answering = 0  # how many answers are being given at this moment
+        self.is_silent = asyncio.Event()  # set when it has answered all, or was broken off
+        self.parting: Gate | None = None  # where an answer waits when it is broken off
         self._scripts: deque[Script] = deque()
 
     def tell(self, *scripts: Script) -> None:
@@ -62,6 +64,8 @@ class Scripted:
         """Give the next answer."""
         self.requests.append(request)
         self.answering += 1
+        self.is_silent.clear()
+        parting = self.parting
         try:
             for item in self._scripts.popleft():
                 if isinstance(item, BaseException):
@@ -73,7 +77,11 @@ class Scripted:
                 else:
                     item()
         finally:
+            if parting is not None:
+                await parting.wait()
             self.answering -= 1
+            if not self.answering:
+                self.is_silent.set()
 
     async def close(self) -> None:
         """Nothing is held."""
