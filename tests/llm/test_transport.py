@@ -190,6 +190,7 @@ def test_a_reader_that_pauses_holds_the_upstream_back_and_not_its_answer(run: Ru
 def test_an_announcement_before_the_answer_is_passed_over(hear: Hear) -> None:
     async def announced(call: up.Call) -> None:
         await call.head(103, {"link": "</x>"})
+        await asyncio.sleep(0.02)  # so that it arrives alone
         await up.text("Hi")(call)
 
     assert hear(announced).text == "Hi"
@@ -198,6 +199,24 @@ def test_an_announcement_before_the_answer_is_passed_over(hear: Hear) -> None:
 def test_an_answer_that_ends_with_its_connection_is_complete(hear: Hear) -> None:
     body = up.event(up.chunk({"content": "Hi"}, finish="stop")) + up.event(b"[DONE]")
     assert hear(up.raw(body)).text == "Hi"
+
+
+@pytest.mark.parametrize("length", ["content-length: 9", "transfer-encoding: chunked"])
+def test_an_answer_shorter_than_it_said_is_an_error(run: Run, length: str) -> None:
+    async def torn(call: up.Call) -> None:
+        name, _, value = length.partition(": ")
+        await call.head(200, {name: value})
+        await call.raw(b"5\r\nab")
+
+    async def story() -> None:
+        async with up.Upstream() as upstream:
+            upstream.play(torn)
+            url = httpx2.URL(upstream.url)
+            async with httpx2.AsyncClient(transport=Transport(url)) as client:
+                with pytest.raises(httpx2.RemoteProtocolError):
+                    await client.post(url, json={}, timeout=5)
+
+    run(story())
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 64])
@@ -238,8 +257,9 @@ def test_a_trusted_server_is_asked_through_tls(run: Run) -> None:
 
 
 def test_a_certificate_of_another_host_is_refused(run: Run) -> None:
-    with pytest.raises(httpx2.ConnectError):
-        secured(run, trusting(), "127.0.0.2")
+    with pytest.raises(httpx2.ConnectError) as caught:
+        secured(run, trusting(), "127.0.0.1")  # it is a certificate of localhost
+    assert isinstance(caught.value.__cause__, ssl.SSLCertVerificationError)
 
 
 def test_a_server_that_nobody_vouches_for_is_told_as_one(run: Run) -> None:

@@ -272,8 +272,8 @@ class RestoredFileCitation(Request, tag_field="type", tag="file_citation"):
     """A citation of an exported message."""
 
     text: Annotated[str, Meta(description="The words in the text that it stands for.")]
-    start_index: Annotated[int, Meta(ge=0, description="Where they begin.")]
-    end_index: Annotated[int, Meta(ge=0, description="Where they end, exclusive.")]
+    start_index: Annotated[Offset, Meta(description="Where they begin.")]
+    end_index: Annotated[Offset, Meta(description="Where they end, exclusive.")]
     file_citation: RestoredFile
 
 
@@ -281,8 +281,8 @@ class RestoredFilePath(Request, tag_field="type", tag="file_path"):
     """A file path of an exported message."""
 
     text: Annotated[str, Meta(description="The words in the text that it stands for.")]
-    start_index: Annotated[int, Meta(ge=0, description="Where they begin.")]
-    end_index: Annotated[int, Meta(ge=0, description="Where they end, exclusive.")]
+    start_index: Annotated[Offset, Meta(description="Where they begin.")]
+    end_index: Annotated[Offset, Meta(description="Where they end, exclusive.")]
     file_path: RestoredFile
 
 
