@@ -27,6 +27,7 @@ from weft.engine.drive import Engineering
 from weft.engine.keeper import keep
 from weft.engine.worker import EmbeddedEngine
 from weft.llm.catalog import Catalog, Endpoint
+from weft.llm.model import ModelError
 from weft.llm.tokens import Calibration
 from weft.store import keys
 from weft.store.database import Refused, Statement
@@ -59,8 +60,14 @@ def now_us() -> int:
 
 
 def catalog(settings: Settings) -> Catalog:
-    """Return the models that are configured."""
-    return Catalog([Endpoint(**asdict(found)) for found in settings.endpoints])
+    """Return the models that are configured.
+
+    Raises: CannotStart for an endpoint that cannot be used.
+    """
+    try:
+        return Catalog([Endpoint(**asdict(found)) for found in settings.endpoints])
+    except ModelError as error:
+        raise CannotStart(error.message) from error
 
 
 @contextlib.asynccontextmanager

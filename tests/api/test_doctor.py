@@ -48,3 +48,14 @@ def test_an_endpoint_that_refuses_is_named(tmp_path: Path) -> None:
     said = weft("doctor", cwd=tmp_path, status=1).stdout
     assert "MEND  model 'm': " in said
     assert "127.0.0.1:9" in said
+
+
+def test_a_server_with_an_endpoint_that_cannot_be_used_does_not_start(tmp_path: Path) -> None:
+    """It says in one line which, and what is wrong with it."""
+    (tmp_path / "weft.toml").write_text(
+        '[[models]]\nmatch = "m"\nurl = "ftp://example"\n', encoding="utf-8"
+    )
+    said = weft("serve", "--port", "0", cwd=tmp_path, status=1).stderr
+    assert said.startswith("weft: ")
+    assert "ftp://example" in said
+    assert "Traceback" not in said
