@@ -73,12 +73,12 @@ def catalog(settings: Settings) -> Catalog:
 @contextlib.asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[Rooms]:
     """Open the store, brought up to date, with its chores running; close it in the end."""
+    models = catalog(settings)
     path = database_in(settings.data_path)
     for step in migrate(path):
         logger.info("applied migration %s", step)
     database = Sqlite(path)
     ids = Ids(now_us)
-    models = catalog(settings)
     tools = Engineering(
         database,
         ids,
