@@ -57,5 +57,5 @@ def test_a_server_with_an_endpoint_that_cannot_be_used_does_not_start(tmp_path: 
     )
     said = weft("serve", "--port", "0", cwd=tmp_path, status=1).stderr
     assert said.startswith("weft: ")
-    assert "ftp://example" in said
+    assert "must begin with http:// or https://" in said
     assert "Traceback" not in said
