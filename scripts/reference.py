@@ -27,6 +27,8 @@ PREFIX = "/v1"
 JSON = "application/json"
 MAX_SAFE = 2**53 - 1  # the largest integer that every JSON reader keeps: no limit worth a word
 METHODS = ("get", "post", "delete")
+EVENTS = "text/event-stream"
+IDEMPOTENCY = {"$ref": "#/components/parameters/IdempotencyKey"}
 
 CONTRACT = document("3.1")
 
@@ -103,7 +105,8 @@ def _operation(method: str, path: str, operation: Node) -> Lines:
 
 
 def _parameters(operation: Node) -> Lines:
-    found = [each for each in operation.get("parameters", []) if "$ref" not in each]
+    # Every POST takes an Idempotency-Key: the introduction says so once.
+    found = [_target(each) for each in operation.get("parameters", []) if each != IDEMPOTENCY]
     rows = []
     for parameter in found:
         schema = parameter["schema"]
@@ -141,6 +144,9 @@ def _answers(operation: Node) -> Lines:
     schema = success["content"][JSON]["schema"]
     errors = ", ".join(status for status in responses if status != "200")
     yield f"**Answer** 200: {_type(schema)}. {success['description']}"
+    if EVENTS in success["content"]:
+        events = _type(success["content"][EVENTS]["schema"])
+        yield f"With `stream` instead: `{EVENTS}` of {events}."
     yield ""
     yield f"**[Errors](#errors)**: {errors}"
     yield ""
@@ -226,6 +232,8 @@ def _schemas() -> Lines:
     yield ""
     for name, schema in CONTRACT["components"]["schemas"].items():
         yield from (f"### {name}", "", schema["description"], "")
+        if "oneOf" in schema:
+            yield from (f"Either {_either(map(_type, schema['oneOf']))}.", "")
         yield from _fields(schema)
 
 
@@ -257,7 +265,11 @@ def _words(schema: Node) -> str:
 def _target(schema: Node) -> Node:
     if "allOf" in schema:
         return _target(schema["allOf"][0])
-    found: Node = CONTRACT["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+    if "$ref" not in schema:
+        return schema
+    found = CONTRACT
+    for name in schema["$ref"].removeprefix("#/").split("/"):
+        found = found[name]
     return found
 
 

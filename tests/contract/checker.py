@@ -64,11 +64,11 @@ def check_events(stream: bytes, *, is_cut: bool = False) -> list[Event]:
         assert rest == b"", f"something stands behind done: {rest!r}"
         assert frames, "the stream is empty"
         assert frames.pop() == (b"", DONE, "[DONE]"), "the last frame is not done"
+    assert DONE not in [name for _, name, _ in frames], "done stands in the middle"
     events = [Event(int(number or 0), name, json.loads(data)) for number, name, data in frames]
     for event, (_, _, data) in zip(events, frames, strict=True):
         where = f"event {event.number} {event.name}"
         _validate(validator_of_events(), where, {"event": event.name, "data": event.data})
-        assert event.name != DONE, f"{where}: it stands in the middle"
         written = json.dumps(event.data, ensure_ascii=False, separators=(",", ":"))
         assert data == written, f"{where}: its JSON is not compact, raw UTF-8: {data}"
     numbers = [event.number for event in events]

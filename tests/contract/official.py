@@ -4,6 +4,7 @@
 path to it: `content[].text.value` is the value of the text of each item of the content.
 """
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 
@@ -140,9 +141,14 @@ OPERATIONS = (
 )
 
 
-def schema(required: str, properties: str) -> OfficialSchema:
-    """Return a schema from words."""
-    return OfficialSchema(frozenset(required.split()), frozenset(properties.split()))
+def schema(
+    required: str, properties: str, *, within: Mapping[str, OfficialSchema] | None = None
+) -> OfficialSchema:
+    """Return a schema from words; `within` are properties that are of a schema themselves."""
+    names = set(properties.split())
+    for name, inner in (within or {}).items():
+        names |= {f"{name}.{each}" for each in inner.properties}
+    return OfficialSchema(frozenset(required.split()), frozenset(names))
 
 
 def page_of(item: OfficialSchema) -> OfficialSchema:

@@ -1,6 +1,7 @@
 """What the official document says of runs, steps and models: names, no text."""
 
 from tests.contract.official import PAGING, OfficialOperation, page_of, schema
+from tests.contract.official import SCHEMAS as SCHEMAS_OF_THREADS
 
 OPERATIONS = (
     OfficialOperation(
@@ -125,32 +126,8 @@ _SCHEMAS = {
         parallel_tool_calls response_format response_format.json_schema
         response_format.json_schema.description response_format.json_schema.name
         response_format.json_schema.schema response_format.json_schema.strict
-        response_format.type stream temperature thread thread.messages
-        thread.messages[].attachments thread.messages[].attachments[].file_id
-        thread.messages[].attachments[].tools
-        thread.messages[].attachments[].tools[].type thread.messages[].content
-        thread.messages[].content[].image_file
-        thread.messages[].content[].image_file.detail
-        thread.messages[].content[].image_file.file_id
-        thread.messages[].content[].image_url
-        thread.messages[].content[].image_url.detail
-        thread.messages[].content[].image_url.url thread.messages[].content[].text
-        thread.messages[].content[].type thread.messages[].metadata
-        thread.messages[].role thread.metadata thread.tool_resources
-        thread.tool_resources.code_interpreter
-        thread.tool_resources.code_interpreter.file_ids
-        thread.tool_resources.file_search
-        thread.tool_resources.file_search.vector_store_ids
-        thread.tool_resources.file_search.vector_stores
-        thread.tool_resources.file_search.vector_stores[].chunking_strategy
-        thread.tool_resources.file_search.vector_stores[].chunking_strategy.static threa
-        d.tool_resources.file_search.vector_stores[].chunking_strategy.static.chunk_over
-        lap_tokens thread.tool_resources.file_search.vector_stores[].chunking_strategy.s
-        tatic.max_chunk_size_tokens
-        thread.tool_resources.file_search.vector_stores[].chunking_strategy.type
-        thread.tool_resources.file_search.vector_stores[].file_ids
-        thread.tool_resources.file_search.vector_stores[].metadata tool_choice
-        tool_choice.function tool_choice.function.name tool_choice.type tool_resources
+        response_format.type stream temperature thread tool_choice tool_choice.function
+        tool_choice.function.name tool_choice.type tool_resources
         tool_resources.code_interpreter tool_resources.code_interpreter.file_ids
         tool_resources.file_search tool_resources.file_search.vector_store_ids tools
         tools[].file_search tools[].file_search.max_num_results
@@ -160,6 +137,7 @@ _SCHEMAS = {
         tools[].function.strict tools[].type top_p truncation_strategy
         truncation_strategy.last_messages truncation_strategy.type
         """,
+        within={"thread": SCHEMAS_OF_THREADS["CreateThreadRequest"]},
     ),
     "Model": schema(
         "created id object owned_by",

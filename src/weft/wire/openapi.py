@@ -174,6 +174,8 @@ def _query_parameter(name: str, schema: Schema) -> dict[str, Any]:
     parameter = {"name": name, "in": "query", "description": schema.pop("description")}
     if isinstance(schema.get("type"), list):
         schema["type"] = schema["type"][0]
+    if "enum" in schema:
+        schema["enum"] = [value for value in schema["enum"] if value is not None]
     if "anyOf" in schema:
         schema = schema["anyOf"][0]
     if "$ref" in schema:

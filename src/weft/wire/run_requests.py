@@ -6,14 +6,14 @@ from msgspec import Meta
 
 from weft.wire.assistants import Instructions, ReasoningEffort, ResponseFormat, Temperature, TopP
 from weft.wire.messages import CreateMessageRequest
-from weft.wire.shapes import ListQuery, Metadata, Query, Request
+from weft.wire.shapes import EXACT, ListQuery, Metadata, Query, Request
 from weft.wire.threads import CreateThreadRequest
 from weft.wire.tools import Tool, ToolResourcesModifyRequest
 
 MIN_TOKENS = 256
 
 RunTools = Annotated[list[Tool], Meta(max_length=20)]
-TokenLimit = Annotated[int, Meta(ge=MIN_TOKENS)]
+TokenLimit = Annotated[int, Meta(ge=MIN_TOKENS, le=EXACT)]
 Include = Literal["step_details.tool_calls[*].file_search.results[*].content"]
 
 
@@ -25,7 +25,7 @@ class TruncationObject(Request, kw_only=True):
         Meta(description="auto: the newest messages that fit; last_messages: so many of them."),
     ]
     last_messages: Annotated[
-        Annotated[int, Meta(ge=1)] | None,
+        Annotated[int, Meta(ge=1, le=EXACT)] | None,
         Meta(description="With last_messages: how many of the newest messages."),
     ] = None
 
@@ -189,7 +189,7 @@ class FollowQuery(Query):
         ),
     ] = None
     starting_after: Annotated[
-        Annotated[int, Meta(ge=0)] | None,
+        Annotated[int, Meta(ge=0, le=EXACT)] | None,
         Meta(
             description="With stream: only the events behind this number. It goes ahead of a "
             "`Last-Event-ID`. An extension."
