@@ -172,7 +172,7 @@ def put_message(store: Store, project: str, shelf: Shelf, message: Wire) -> None
         now=NOW,
         wire=json.dumps(message),
     )
-    store.write(restore)
+    store.write(*restore)
     shelf.put(message)
 
 
