@@ -11,7 +11,7 @@ from typing import Any
 import schemathesis
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
-from weft.wire.examples import IDS
+from weft.wire.example_objects import IDS
 
 KEY = "Idempotency-Key"
 
