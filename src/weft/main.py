@@ -6,6 +6,7 @@ import gc
 import logging
 import os
 import re
+import resource
 import signal
 import socket
 import sys
@@ -107,6 +108,7 @@ async def serve(settings: Settings) -> None:
 
     Raises: CannotStart, store.folder.FolderHeld, store.migrations.MigrationError.
     """
+    _allow_many_connections()
     listening = _listen(settings)
     address = _url(settings, listening)
     with listening, FolderLock(settings.data_path, f"process {os.getpid()} at {address}"):
@@ -173,6 +175,13 @@ class _Server(uvicorn.Server):
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self.handle_exit, number, None)
         yield
+
+
+def _allow_many_connections() -> None:
+    """Use as many files as the system lets this process have: each stream takes two."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _listen(settings: Settings) -> socket.socket:
