@@ -8,12 +8,14 @@ import asyncio
 import itertools
 import json
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 import msgspec
 
-from tests.engine.scripts import NAME, Models, Script
+from tests.engine.scripts import NAME, PATIENCE_S, Models, Script
 from weft.api.app import functions
 from weft.api.call import Answer, Call, Rooms
 from weft.api.stream import follow, followed
@@ -31,7 +33,7 @@ from weft.wire.operations import TABLE
 P = "default"
 NOW = 1_700_000_000
 EXPIRES_S = 600
-PATIENCE_S = 30  # a test that waits longer than this has found a run that hangs
+LOOK_S = 0.05  # what a bell announces does not wait for it
 
 OPERATIONS = {operation.id: operation for operation in TABLE}
 FUNCTIONS = functions()
@@ -105,7 +107,12 @@ class House:
 
     def open_engine(self) -> None:
         """Start an engine."""
-        self.engine = asyncio.create_task(EmbeddedEngine(self.tools).work())
+        self.engine = asyncio.create_task(EmbeddedEngine(self.tools, look_s=LOOK_S).work())
+
+    async def restart(self) -> None:
+        """Stop in order and start again."""
+        await self.close()
+        self.open()
 
     async def close(self) -> None:
         """Stop in order."""
@@ -275,6 +282,24 @@ class House:
             return list(connection.execute(sql, params))
         finally:
             connection.close()
+
+    def write(self, sql: str, *params: Any) -> None:
+        """Write to the file past the program."""
+        connection = connect(self.path)
+        try:
+            connection.execute(sql, params)
+        finally:
+            connection.close()
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold the file as another process would: nothing can be written for a while."""
+        other = connect(self.path)
+        try:
+            other.execute("BEGIN IMMEDIATE")
+            yield
+        finally:
+            other.close()
 
     async def log(self, key: RunKey) -> list[Event]:
         """Every event of a run up to now."""
