@@ -8,6 +8,7 @@ import asyncio
 import itertools
 import json
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -43,6 +44,11 @@ TOOLS = [
 ]
 
 
+def now_us() -> int:
+    """Return unix microseconds: ids are told apart by them, and no order is read from them."""
+    return time.time_ns() // 1000
+
+
 class Event(NamedTuple):
     """One frame of a stream."""
 
@@ -65,26 +71,26 @@ class Clock:
 class House:
     """`async with House(folder)`: the engine works until the end of the block."""
 
-    def __init__(self, folder: Path, template: Path | None = None) -> None:
-        """`template` is a migrated file to start from, which saves the time to make one."""
+    def __init__(self, folder: Path, stood: Path | None = None) -> None:
+        """`stood` is the file of an earlier house to move in, with whatever it left."""
         self.clock = Clock()
         self.models = Models()
         self.calibration = Calibration()
         self.max_prompt_tokens = 100_000
-        self._template = template
+        self._stood = stood
         self._folders = (folder.with_name(f"{folder.name}-{n}") for n in itertools.count(1))
-        self._ticks = itertools.count(NOW * 1_000_000)
-        self._ids = Ids(lambda: next(self._ticks))
+        self._ids = Ids(now_us)
 
     async def __aenter__(self) -> Self:
-        self.path = next(self._folders) / "weft.db"
-        self.path.parent.mkdir(parents=True)
-        if self._template is None:
+        if self._stood is None:
+            self.path = next(self._folders) / "weft.db"
+            self.path.parent.mkdir(parents=True)
             migrate(self.path)
+            self.open()
+            await self.post("createAssistant", model=NAME, tools=TOOLS, instructions="Be brief.")
         else:
-            shutil.copyfile(self._template, self.path)
-        self.open()
-        await self.post("createAssistant", model=NAME, tools=TOOLS, instructions="Be brief.")
+            self.path = self._stood
+            self.open()
         return self
 
     async def __aexit__(self, *_: object) -> None:

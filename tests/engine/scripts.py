@@ -61,6 +61,8 @@ class Scripted:
         self._is_silent = asyncio.Event()
         self.parting: Gate | None = None  # where an answer waits when it is broken off
         self._scripts: deque[Script] = deque()
+        # What it answers when nobody told it anything.
+        self.by_itself: Callable[[ModelRequest], Script] = lambda _: text("By myself.")
 
     def tell(self, *scripts: Script) -> None:
         """Add answers."""
@@ -82,7 +84,8 @@ class Scripted:
         self._is_silent.clear()
         parting = self.parting
         try:
-            for item in self._scripts.popleft():
+            script = self._scripts.popleft() if self._scripts else self.by_itself(request)
+            for item in script:
                 if isinstance(item, BaseException):
                     raise item
                 if isinstance(item, Gate):
