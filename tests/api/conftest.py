@@ -7,7 +7,9 @@ import pytest
 
 from tests.api.keys import create_key
 from tests.api.making import a_message, a_thread, an_assistant
+from tests.api.running import Modelled
 from tests.harness import Api, Server, api_of
+from tests.llm.upstream import serving
 
 MAX_BODY_BYTES = 2_000_000
 
@@ -71,3 +73,19 @@ def projects(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Projects]:
         api_of(server, key=keys[1]) as other,
     ):
         yield Projects(server, one, other)
+
+
+@pytest.fixture(scope="session")
+def _modelled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Modelled]:
+    folder = tmp_path_factory.mktemp("modelled") / "data"
+    with serving() as upstream:
+        env = {"WEFT_MODEL_URL": upstream.url, "WEFT_MODEL_API_KEY": "sk-upstream"}
+        with Server(folder, env=env) as server, api_of(server) as api:
+            yield Modelled(api, upstream)
+
+
+@pytest.fixture
+def modelled(_modelled: Modelled) -> Modelled:
+    """A server whose models are played by a model server: tell it what to play."""
+    _modelled.upstream.calls.clear()
+    return _modelled

@@ -135,6 +135,11 @@ def work(mode: str, name: str, folder: Path, countdown: Countdown) -> None:
 
 def in_child(act: Callable[[], None]) -> bool:
     """Act in a process of its own; say whether it came to its end."""
+    return came_to_its_end(begin_child(act))
+
+
+def begin_child(act: Callable[[], None]) -> int:
+    """Begin to act in a process of its own, and return its id."""
     child = os.fork()
     if child == 0:
         try:
@@ -143,6 +148,11 @@ def in_child(act: Callable[[], None]) -> bool:
             traceback.print_exc()
             os._exit(1)
         os._exit(0)
+    return child
+
+
+def came_to_its_end(child: int) -> bool:
+    """Wait for a process; say whether it ended by itself."""
     _, status = os.waitpid(child, 0)
     if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL:
         return False

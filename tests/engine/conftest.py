@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.engine.house import House
+from tests.store.work import work as work  # a fixture
 
 
 @pytest.fixture

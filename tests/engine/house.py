@@ -8,12 +8,15 @@ import asyncio
 import itertools
 import json
 import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 import msgspec
 
-from tests.engine.scripts import NAME, Models, Script
+from tests.engine.scripts import NAME, PATIENCE_S, Models, Script
 from weft.api.app import functions
 from weft.api.call import Answer, Call, Rooms
 from weft.api.stream import follow, followed
@@ -31,7 +34,7 @@ from weft.wire.operations import TABLE
 P = "default"
 NOW = 1_700_000_000
 EXPIRES_S = 600
-PATIENCE_S = 30  # a test that waits longer than this has found a run that hangs
+LOOK_S = 0.05  # what a bell announces does not wait for it
 
 OPERATIONS = {operation.id: operation for operation in TABLE}
 FUNCTIONS = functions()
@@ -39,6 +42,11 @@ TOOLS = [
     {"type": "function", "function": {"name": name, "parameters": {"type": "object"}}}
     for name in ("weather", "time")
 ]
+
+
+def now_us() -> int:
+    """Return unix microseconds: ids are told apart by them, and no order is read from them."""
+    return time.time_ns() // 1000
 
 
 class Event(NamedTuple):
@@ -63,26 +71,26 @@ class Clock:
 class House:
     """`async with House(folder)`: the engine works until the end of the block."""
 
-    def __init__(self, folder: Path, template: Path | None = None) -> None:
-        """`template` is a migrated file to start from, which saves the time to make one."""
+    def __init__(self, folder: Path, stood: Path | None = None) -> None:
+        """`stood` is the file of an earlier house to move in, with whatever it left."""
         self.clock = Clock()
         self.models = Models()
         self.calibration = Calibration()
         self.max_prompt_tokens = 100_000
-        self._template = template
+        self._stood = stood
         self._folders = (folder.with_name(f"{folder.name}-{n}") for n in itertools.count(1))
-        self._ticks = itertools.count(NOW * 1_000_000)
-        self._ids = Ids(lambda: next(self._ticks))
+        self._ids = Ids(now_us)
 
     async def __aenter__(self) -> Self:
-        self.path = next(self._folders) / "weft.db"
-        self.path.parent.mkdir(parents=True)
-        if self._template is None:
+        if self._stood is None:
+            self.path = next(self._folders) / "weft.db"
+            self.path.parent.mkdir(parents=True)
             migrate(self.path)
+            self.open()
+            await self.post("createAssistant", model=NAME, tools=TOOLS, instructions="Be brief.")
         else:
-            shutil.copyfile(self._template, self.path)
-        self.open()
-        await self.post("createAssistant", model=NAME, tools=TOOLS, instructions="Be brief.")
+            self.path = self._stood
+            self.open()
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -105,7 +113,12 @@ class House:
 
     def open_engine(self) -> None:
         """Start an engine."""
-        self.engine = asyncio.create_task(EmbeddedEngine(self.tools).work())
+        self.engine = asyncio.create_task(EmbeddedEngine(self.tools, look_s=LOOK_S).work())
+
+    async def restart(self) -> None:
+        """Stop in order and start again."""
+        await self.close()
+        self.open()
 
     async def close(self) -> None:
         """Stop in order."""
@@ -275,6 +288,24 @@ class House:
             return list(connection.execute(sql, params))
         finally:
             connection.close()
+
+    def write(self, sql: str, *params: Any) -> None:
+        """Write to the file past the program."""
+        connection = connect(self.path)
+        try:
+            connection.execute(sql, params)
+        finally:
+            connection.close()
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold the file as another process would: nothing can be written for a while."""
+        other = connect(self.path)
+        try:
+            other.execute("BEGIN IMMEDIATE")
+            yield
+        finally:
+            other.close()
 
     async def log(self, key: RunKey) -> list[Event]:
         """Every event of a run up to now."""

@@ -23,13 +23,14 @@ from weft.llm.model import (
 )
 
 NAME = "scripted"
+PATIENCE_S = 20  # who waits longer than this waits for something that never comes
 
 
 class Gate:
     """A place where a model waits until the test lets it go on."""
 
     def __init__(self) -> None:
-        self.reached = asyncio.Event()
+        self._reached = asyncio.Event()
         self._opened = asyncio.Event()
 
     def open(self) -> None:
@@ -38,8 +39,13 @@ class Gate:
 
     async def wait(self) -> None:
         """Say that the model is here, and wait."""
-        self.reached.set()
+        self._reached.set()
         await self._opened.wait()
+
+    async def met(self) -> None:
+        """Return when the model is here."""
+        async with asyncio.timeout(PATIENCE_S):
+            await self._reached.wait()
 
 
 Item: TypeAlias = Delta | BaseException | Gate | Callable[[], None]
@@ -52,22 +58,34 @@ class Scripted:
     def __init__(self) -> None:
         self.requests: list[ModelRequest] = []
         self.answering = 0  # how many answers are being given at this moment
-        self.is_silent = asyncio.Event()  # set when it has answered all, or was broken off
+        self._is_silent = asyncio.Event()
         self.parting: Gate | None = None  # where an answer waits when it is broken off
         self._scripts: deque[Script] = deque()
+        # What it answers when nobody told it anything.
+        self.by_itself: Callable[[ModelRequest], Script] = lambda _: text("By myself.")
 
     def tell(self, *scripts: Script) -> None:
         """Add answers."""
         self._scripts.extend(scripts)
 
+    async def silence(self) -> None:
+        """Return when it has given all answers to their end, or was broken off."""
+        async with asyncio.timeout(PATIENCE_S):
+            await self._is_silent.wait()
+
+    def tell_first(self, script: Script) -> None:
+        """Add an answer ahead of the others."""
+        self._scripts.appendleft(script)
+
     async def stream(self, request: ModelRequest) -> AsyncGenerator[Delta, None]:
         """Give the next answer."""
         self.requests.append(request)
         self.answering += 1
-        self.is_silent.clear()
+        self._is_silent.clear()
         parting = self.parting
         try:
-            for item in self._scripts.popleft():
+            script = self._scripts.popleft() if self._scripts else self.by_itself(request)
+            for item in script:
                 if isinstance(item, BaseException):
                     raise item
                 if isinstance(item, Gate):
@@ -81,7 +99,7 @@ class Scripted:
                 await parting.wait()
             self.answering -= 1
             if not self.answering:
-                self.is_silent.set()
+                self._is_silent.set()
 
     async def close(self) -> None:
         """Nothing is held."""

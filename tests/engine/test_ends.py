@@ -27,7 +27,7 @@ async def stuck(house: House, said: Script) -> tuple[RunKey, Gate]:
     """Start a run whose model says something and then nothing more; wait until it is there."""
     gate = Gate()
     key = await house.ask([*said, gate, *text("never")])
-    await gate.reached.wait()
+    await gate.met()
     await house.written(key, 4 if said else 3)
     return key, gate
 
@@ -91,7 +91,7 @@ async def test_a_model_that_does_not_heed_being_stopped_holds_up_nobody(house: H
     key, _ = await stuck(house, SAID["text"])
     await house.cancel(key)
     assert (await house.rest(key))["status"] == "cancelled"
-    await parting.reached.wait()
+    await parting.met()
     assert house.models.scripted.answering == 1
     house.models.scripted.parting = None
     other = await house.ask(text("Rain."))
@@ -171,7 +171,7 @@ async def test_a_submitted_run_expires_at_the_time_of_its_creation(house: House)
     await house.rest(key)
     house.turn_clock(EXPIRES_S - 10)
     await house.submit(key)
-    await gate.reached.wait()
+    await gate.met()
     house.turn_clock(10)
     assert (await house.status(key, "expired"))["status"] == "expired"
     await check(house, key)
@@ -185,7 +185,7 @@ async def test_what_has_ended_cannot_be_cancelled(house: House, status: str) -> 
     if status == "cancelled":
         await house.cancel(key)
     elif status == "expired":
-        await gate.reached.wait()
+        await gate.met()
         house.turn_clock(EXPIRES_S)
     await house.status(key, status)
     log = await house.log(key)
@@ -207,7 +207,7 @@ async def test_a_second_cancel_is_refused_while_the_first_is_carried_out(house: 
 async def test_many_runs_are_cancelled_together(house: House) -> None:
     gates = [Gate() for _ in range(100)]
     keys = [await house.ask([TextDelta("Ra"), gate]) for gate in gates]
-    await asyncio.gather(*(gate.reached.wait() for gate in gates))
+    await asyncio.gather(*(gate.met() for gate in gates))
     await asyncio.gather(*map(house.cancel, keys))
     for key in keys:
         assert (await house.rest(key))["status"] == "cancelled"
@@ -236,7 +236,7 @@ async def test_a_deleted_thread_takes_its_run_along(house: House, said: str) -> 
     await house.delete_thread(key.thread_id)
     written = house.rows("SELECT * FROM run_event")
     gate.open()
-    await house.models.scripted.is_silent.wait()
+    await house.models.scripted.silence()
     with pytest.raises(NotFound):
         await house.run(key)
     assert house.rows("SELECT * FROM run_event") == written

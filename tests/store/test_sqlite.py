@@ -20,6 +20,7 @@ from tests.store.conformance import (
     thread,
     threads_of,
 )
+from tests.store.work import Work
 from weft.domain.errors import Unavailable
 from weft.store import messages, threads
 from weft.store.database import Database, Write
@@ -30,29 +31,6 @@ pytestmark = pytest.mark.anyio
 
 MANY = 3000
 LATER = NOW + MANY
-
-
-class Work:
-    """Counts the steps of SQLite's machine: what a query costs, whatever the machine."""
-
-    def __init__(self) -> None:
-        self.steps = 0
-
-    def watch(self, connection: apsw.Connection) -> None:
-        """Count what a connection does from now on."""
-        connection.trace_v2(apsw.SQLITE_TRACE_PROFILE, self._add)
-
-    def _add(self, event: dict[str, dict[str, int]]) -> None:
-        self.steps += event["stmt_status"]["SQLITE_STMTSTATUS_VM_STEP"]
-
-
-@pytest.fixture
-def work() -> Iterator[Work]:
-    """The work of every connection that is opened during the test."""
-    counted = Work()
-    apsw.connection_hooks.append(counted.watch)
-    yield counted
-    apsw.connection_hooks.remove(counted.watch)
 
 
 def is_level(costs: Collection[int]) -> bool:

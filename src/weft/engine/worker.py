@@ -30,8 +30,9 @@ logger = logging.getLogger("weft.engine")
 class EmbeddedEngine:
     """Drives every run of one database from one process."""
 
-    def __init__(self, tools: Engineering) -> None:
+    def __init__(self, tools: Engineering, *, look_s: float = LOOK_S) -> None:
         self._tools = tools
+        self._look_s = look_s
         self._driving: dict[RunKey, asyncio.Task[None]] = {}
 
     async def work(self) -> None:
@@ -43,7 +44,7 @@ class EmbeddedEngine:
                 while True:
                     is_round = loop.time() >= next_round
                     if is_round:
-                        next_round = loop.time() + LOOK_S
+                        next_round = loop.time() + self._look_s
                     try:
                         await self._look(is_round=is_round)
                     except Unavailable as fault:
@@ -55,7 +56,7 @@ class EmbeddedEngine:
             await self._let_go()
 
     async def _look(self, *, is_round: bool) -> None:
-        """Do what there is to do. A round, once a second, also looks for what fell down."""
+        """Do what there is to do. A round also looks for what fell down."""
         tools = self._tools
         await self._each(self._ending("settle"), "run_cancelling")
         await self._each(self._ending("expire"), "run_overdue", now=tools.now())

@@ -540,7 +540,7 @@ ORDER BY message.created_at DESC, message.position DESC LIMIT :limit;
 -- name: thread_has_user_message
 SELECT 1 FROM message
 WHERE thread_id = :thread_id AND project = :project AND deleted_at IS NULL
-  AND wire LIKE '%"role":"user"%' LIMIT 1;
+  AND wire LIKE '%"role":"user","content":[%' LIMIT 1;
 
 -- name: run_event_submitted_at
 -- Where the stream of the last submission begins: behind the request that it answers.
