@@ -94,6 +94,16 @@ def test_both_versions_allow_and_refuse_the_same(
     assert _is_lawful(version, reference, value) is is_lawful
 
 
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_message_is_restored_only_by_a_body_with_an_id(version: str) -> None:
+    described = document(version)["paths"]["/threads/{thread_id}/messages"]["post"]
+    schema = described["requestBody"]["content"][JSON]["schema"]
+    message = {"role": "user", "content": "", "status": "completed"}
+    assert not _is_lawful(version, schema, message)
+    assert not _is_lawful(version, schema, {**message, "id": None})
+    assert _is_lawful(version, schema, {**message, "id": "msg_1"})
+
+
 def test_30_makes_an_exclusive_bound_a_flag() -> None:
     assert schema_30({"type": "number", "exclusiveMinimum": 0}) == {
         "type": "number",

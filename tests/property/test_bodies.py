@@ -48,7 +48,11 @@ def passes_agree(body: Body[Any, Any], raw: bytes) -> bool:
     data = msgspec.json.decode(raw)
     struct = body.struct
     if body.restore is not None and isinstance(data, dict) and "id" in data:
-        struct = body.restore
+        if data["id"] is None:
+            del data["id"]  # not set: nothing is restored
+            raw = msgspec.json.encode(data)
+        else:
+            struct = body.restore
     answer = decoded(body, raw)
     try:
         fast = msgspec.json.decode(raw, type=struct)

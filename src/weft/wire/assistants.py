@@ -7,6 +7,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from weft.wire.shapes import (
     NO_NEWLINE,
+    PAGE,
     CreatedAt,
     FirstId,
     HasMore,
@@ -92,9 +93,10 @@ class ResponseFormatJsonSchema(Request, tag_field="type", tag="json_schema"):
     json_schema: JsonSchemaFormat
 
 
-ResponseFormat = (
-    Literal["auto"] | ResponseFormatText | ResponseFormatJsonObject | ResponseFormatJsonSchema
-)
+ResponseFormat = Annotated[
+    Literal["auto"] | ResponseFormatText | ResponseFormatJsonObject | ResponseFormatJsonSchema,
+    Meta(description="The form of the model's answers; auto by default."),
+]
 
 
 class CreateAssistantRequest(Request):
@@ -146,7 +148,7 @@ class AssistantObject(Response, kw_only=True):
     instructions: Annotated[
         str | None, Meta(description="What the model is told before the conversation.")
     ]
-    tools: list[DeclaredTool]
+    tools: Annotated[list[DeclaredTool], Meta(description="Its tools, every default written out.")]
     top_p: Annotated[
         float, Meta(description="The share of likely words that the model chooses from.")
     ]
@@ -161,7 +163,7 @@ class ListAssistantsResponse(Response, kw_only=True):
     """A page of assistants."""
 
     object: Literal["list"] = "list"
-    data: list[AssistantObject]
+    data: Annotated[list[AssistantObject], PAGE]
     first_id: FirstId
     last_id: LastId
     has_more: HasMore

@@ -59,7 +59,9 @@ class Body(Generic[T, R]):
         except _REFUSALS:
             raise BadRequest.not_json() from None
         if self.restore is not None and isinstance(data, dict) and "id" in data:
-            return explain(data, self.restore)
+            if data["id"] is not None:
+                return explain(data, self.restore)
+            del data["id"]  # null means not set, so nothing is restored
         return explain(data, self.struct)
 
 

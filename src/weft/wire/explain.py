@@ -6,7 +6,7 @@ the service forgave, such as `1.0` for an integer, comes back mended.
 """
 
 import re
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Iterator
 from functools import cache
 from typing import Any, Literal, NoReturn, TypeVar, get_args, get_origin, get_type_hints
 
@@ -118,7 +118,7 @@ class _Walk:
     def _union(
         self, data: Any, types: Iterable[mi.Type], path: str, extra: dict[str, Any] | None
     ) -> Any:
-        kinds = [_bare(kind) for kind in types]
+        kinds = list(_alternatives(types))
         fitting = [kind for kind in kinds if _fits(data, kind[0], self._lax)]
         if isinstance(data, dict):
             tagged = [kind for kind, _ in fitting if isinstance(kind, mi.StructType)]
@@ -256,6 +256,16 @@ def _bare(kind: mi.Type) -> tuple[mi.Type, dict[str, Any]]:
         noted.update(kind.extra or {})
         kind = kind.type
     return kind, noted
+
+
+def _alternatives(types: Iterable[mi.Type]) -> Iterator[tuple[mi.Type, dict[str, Any]]]:
+    """Yield what a union takes, without its notes, and the notes; unions within it are opened."""
+    for kind in types:
+        bare, noted = _bare(kind)
+        if isinstance(bare, mi.UnionType):
+            yield from _alternatives(bare.types)
+        else:
+            yield bare, noted
 
 
 def _fits(data: Any, kind: mi.Type, lax: bool) -> bool:

@@ -8,6 +8,7 @@ from msgspec import Meta
 from weft.domain.errors import BadRequest
 from weft.wire.shapes import (
     EXACT,
+    PAGE,
     Broken,
     CreatedAt,
     FileId,
@@ -161,7 +162,9 @@ class TextValue(Response):
     """A text and its annotations."""
 
     value: Annotated[str, Meta(description="The text itself.")]
-    annotations: list[FileCitation | FilePath]
+    annotations: Annotated[
+        list[FileCitation | FilePath], Meta(description="What stands for files in it.")
+    ]
 
 
 class MessageContentTextObject(Response, tag_field="type", tag="text"):
@@ -231,8 +234,8 @@ class MessageObject(Response, kw_only=True):
         int | None, Meta(description="When it was complete, in unix seconds.")
     ] = None
     role: Role
-    content: list[Part]
-    attachments: list[Attachment]
+    content: Annotated[list[Part], Meta(description="Its parts, in order.")]
+    attachments: Annotated[list[Attachment], Meta(description="The files that came with it.")]
     metadata: dict[str, str]
 
 
@@ -240,7 +243,7 @@ class ListMessagesResponse(Response, kw_only=True):
     """A page of messages."""
 
     object: Literal["list"] = "list"
-    data: list[MessageObject]
+    data: Annotated[list[MessageObject], PAGE]
     first_id: FirstId
     last_id: LastId
     has_more: HasMore
@@ -287,13 +290,18 @@ class RestoredText(Request):
     """The text of an exported message."""
 
     value: RestoredString
-    annotations: list[RestoredFileCitation | RestoredFilePath] = []
+    annotations: Annotated[
+        list[RestoredFileCitation | RestoredFilePath],
+        Meta(description="What stands for files in it."),
+    ] = []
 
 
 class RestoredTextPart(Request, tag_field="type", tag="text"):
     """A text part, as requests or as answers write it."""
 
-    text: RestoredString | RestoredText
+    text: Annotated[
+        RestoredString | RestoredText, Meta(description="The text, with or without annotations.")
+    ]
 
 
 class RestoredRefusal(Request, tag_field="type", tag="refusal"):

@@ -234,7 +234,7 @@ def _query_parameter(name: str, schema: Schema) -> dict[str, Any]:
 def _request_body(body: Body[Any, Any], examples: list[Example]) -> dict[str, Any]:
     schema = _reference(body.struct)
     if body.restore is not None:
-        schema = {"anyOf": [schema, _reference(body.restore)]}
+        schema = {"anyOf": [schema, _restoring(body.restore)]}
     shown = {
         example.name: {"summary": example.summary, "value": example.body} for example in examples
     }
@@ -242,6 +242,15 @@ def _request_body(body: Body[Any, Any], examples: list[Example]) -> dict[str, An
         "required": body.required,
         "content": {_JSON: {"schema": schema, "examples": shown}},
     }
+
+
+def _restoring(struct: type[msgspec.Struct]) -> Schema:
+    """Return the schema of a body that restores: it does so only if it brings an id."""
+    (field,) = [field for field in msgspec.structs.fields(struct) if field.name == "id"]
+    if field.required:
+        return _reference(struct)
+    brings_id = {"properties": {"id": {"type": "string"}}, "required": ["id"]}
+    return {"allOf": [_reference(struct), brings_id]}
 
 
 def _reference(struct: type[msgspec.Struct]) -> Schema:
@@ -268,7 +277,8 @@ def _response(description: str, content: dict[str, Any]) -> dict[str, Any]:
 
 def _failed(*failures: _Failure) -> dict[str, Any]:
     return {
-        failure.status: {"$ref": f"#/components/responses/{failure.name}"} for failure in failures
+        failure.status: {"$ref": f"#/components/responses/{failure.name}"}
+        for failure in sorted(failures, key=lambda failure: failure.status)
     }
 
 

@@ -114,7 +114,7 @@ def _tidy(raw: Schema, order: list[str]) -> Schema:
         schema["format"] = "int64"
     if "enum" in schema:
         schema = _enumeration(schema, order)
-    if schema.get("anyOf", [])[1:] == [NULL]:
+    if NULL in schema.get("anyOf", ()):
         schema = _nullable(schema)
     return schema
 
@@ -129,11 +129,15 @@ def _enumeration(schema: Schema, order: list[str]) -> Schema:
 
 
 def _nullable(schema: Schema) -> Schema:
-    """Return `anyOf: [one, null]` with null as one more type, where the one has a type."""
+    """Return `anyOf: [one, null]` with null as one more type or alternative of the one."""
+    if len(schema["anyOf"]) != 2:
+        return schema
     one = schema["anyOf"][0]
+    outer = {name: value for name, value in schema.items() if name != "anyOf"}
+    if "anyOf" in one and "discriminator" not in one:
+        return {**one, **outer, "anyOf": [*one["anyOf"], NULL]}
     if not isinstance(one.get("type"), str):
         return schema
-    outer = {name: value for name, value in schema.items() if name != "anyOf"}
     merged = {**one, **outer, "type": [one["type"], "null"]}
     if "const" in merged:
         merged["enum"] = [merged.pop("const"), None]

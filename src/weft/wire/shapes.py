@@ -93,6 +93,7 @@ FileId = Annotated[str, Meta(min_length=1, max_length=256, description="The iden
 VectorStoreId = Annotated[
     str, Meta(min_length=1, max_length=256, description="The identifier of a vector store.")
 ]
+PAGE = Meta(description="The objects of the page, in the order asked for.")
 Id = Annotated[str, Meta(description="The identifier.")]
 FirstId = Annotated[str | None, Meta(description="The first object of the page; null if empty.")]
 LastId = Annotated[str | None, Meta(description="The last object of the page: the next `after`.")]

@@ -7,6 +7,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from weft.wire.messages import CreateMessageRequest, RestoreMessageRequest
 from weft.wire.shapes import (
+    PAGE,
     CreatedAt,
     FirstId,
     HasMore,
@@ -76,7 +77,7 @@ class ListThreadsResponse(Response, kw_only=True):
     """A page of threads."""
 
     object: Literal["list"] = "list"
-    data: list[ThreadObject]
+    data: Annotated[list[ThreadObject], PAGE]
     first_id: FirstId
     last_id: LastId
     has_more: HasMore

@@ -122,7 +122,10 @@ class VectorStoreHelper(Request):
     """A vector store to make and attach in the same request."""
 
     file_ids: Annotated[list[FileId] | None, Meta(description="The files to put into it.")] = None
-    chunking_strategy: AutoChunkingStrategy | StaticChunkingStrategyRequestParam | None = None
+    chunking_strategy: Annotated[
+        AutoChunkingStrategy | StaticChunkingStrategyRequestParam | None,
+        Meta(description="How the files are cut; auto by default."),
+    ] = None
     metadata: Metadata | None = None
 
 
