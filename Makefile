@@ -21,16 +21,16 @@ test: ## set up and run the tests
 	@scripts/setup dev
 	$(pytest) -m "not full"
 
-test-full: test test-more ## all tests: also the slow ones, and clients of other versions and languages
+test-full: test test-more ## all tests: also the slow ones and test-clients
 
 # What test-full has beyond test.
 test-more: test-clients
 	@scripts/setup dev
 	$(pytest) -m full
 
-test-clients: ## the openai SDKs of Python 1, 2 and of Node 4, 7 against a real server
+test-clients: ## clients of other versions and languages against a real server
 	@scripts/setup dev
-	$(python) scripts/test_clients.py
+	PYTHON=$(python) scripts/test-clients
 
 check: ## linters, types, layers, generated pages: exactly what CI runs
 	@scripts/setup dev

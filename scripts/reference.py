@@ -130,7 +130,7 @@ def _body(operation: Node) -> Lines:
     yield ""
     yield from _fields(_target(first))
     for other in others:
-        yield f"or {_type(other)}: {_target(other)['description'].splitlines()[0]}"
+        yield f"Or {_type(other)}: {_target(other)['description'].splitlines()[0]}"
         yield ""
 
 

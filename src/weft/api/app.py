@@ -32,6 +32,9 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Function = Callable[[Call[Any]], Awaitable[Answer]]
 
+# From here on a body is checked beside the loop: to find the fault in 32 MB takes seconds.
+LARGE_BODY_BYTES = 64 * 1024
+
 RESOURCES = (threads, messages, assistants, runs, models)
 
 logger = logging.getLogger("weft.api")
@@ -142,7 +145,10 @@ class App:
             raw = await _read(receive, headers, self._max_body_bytes)
         if operation.body is not None:
             _require_json(headers, raw)
-            body = operation.body.decode(raw)
+            if len(raw) < LARGE_BODY_BYTES:
+                body = operation.body.decode(raw)
+            else:
+                body = await asyncio.to_thread(operation.body.decode, raw)
         if params:
             _require_ids(params)
         if operation.query is not None:

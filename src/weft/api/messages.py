@@ -8,7 +8,7 @@ from weft.domain.errors import AlreadyExists, BadRequest, NotFound
 from weft.store import messages as store
 from weft.store import runs as run_store
 from weft.store import threads as thread_store
-from weft.store.database import Page, Refused, Statement
+from weft.store.database import Page, Refused, Statement, Write
 from weft.store.places import Bounds
 from weft.wire.messages import (
     CreateMessageRequest,
@@ -36,11 +36,11 @@ async def create_message(call: Call[AnyMessage]) -> Answer:
     message_id = call.rooms.ids.new("msg_")
     now = dated = call.rooms.now()
     while True:
-        append = append_statement(call, thread_id, call.body, now, dated, message_id)
+        append = append_statements(call, thread_id, call.body, now, dated, message_id)
         try:
-            return await call.commit(Answer(append.params["wire"]), append)
+            return await call.commit(Answer(append[-1].params["wire"]), *append)
         except Refused as refused:
-            if refused.guard != "message_append":
+            if refused.guard != "message_may_append":
                 raise
         await _require_thread(call, thread_id)
         await _refuse_locked(call, thread_id)
@@ -48,7 +48,7 @@ async def create_message(call: Call[AnyMessage]) -> Answer:
         dated = max(dated, await store.newest_date(call.rooms.database, call.project, thread_id))
 
 
-def append_statement(
+def append_statements(
     call: Call[object],
     thread_id: str,
     request: CreateMessageRequest,
@@ -57,8 +57,8 @@ def append_statement(
     message_id: str | None = None,
     *,
     is_waiting: bool = False,
-) -> Statement:
-    """Return the statement that appends a message dated `dated`, which is `now` or later.
+) -> Write:
+    """Return the statements that append a message dated `dated`, which is `now` or later.
 
     `is_waiting`: it comes with a run that waits behind the active one.
     """
@@ -99,9 +99,9 @@ async def _restore_message(call: Call[AnyMessage], request: RestoreMessageReques
         wire=wire,
     )
     try:
-        return await call.commit(Answer(wire), restore)
+        return await call.commit(Answer(wire), *restore)
     except Refused as refused:
-        if refused.guard != "message_restore":
+        if refused.guard not in ("thread_alive", "message_restore"):
             raise
     await _require_thread(call, thread_id)
     raise AlreadyExists.object("message", message_id, "id")

@@ -1,7 +1,7 @@
 """Runs: what a client may do to them. What becomes of them is the engine's."""
 
 from weft.api.call import Answer, Call
-from weft.api.messages import append_statement, initial_messages
+from weft.api.messages import append_statements, initial_messages
 from weft.api.paging import PAGE_BYTES, Listing, answer_page
 from weft.domain.errors import BadRequest, NotFound
 from weft.domain.lifecycle import TERMINAL, NotPossible
@@ -64,8 +64,11 @@ async def create_run(call: Call[CreateRunRequest]) -> Answer:
     is_waiting = False
     while True:
         messages = [
-            append_statement(call, thread_id, message, now, dated, is_waiting=is_waiting)
+            statement
             for message in request.additional_messages or ()
+            for statement in append_statements(
+                call, thread_id, message, now, dated, is_waiting=is_waiting
+            )
         ]
         try:
             return await _queue(call, key, run, *messages, is_waiting=is_waiting)

@@ -6,8 +6,8 @@ last what this run has done so far: its messages and its tool calls with their
 outputs.
 """
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import AsyncIterator, Callable
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -22,7 +22,7 @@ from weft.llm.model import (
 from weft.llm.tokens import Calibration, estimate_message, estimate_tools
 from weft.store import runs as store
 from weft.store.database import Database
-from weft.store.places import Bounds
+from weft.store.places import Bounds, Place
 from weft.store.runs import RunKey
 from weft.wire.messages import (
     ImageUrlPart,
@@ -112,6 +112,14 @@ def response_format(run: RunObject) -> dict[str, Any] | None:
     return form if isinstance(form, dict) and form["type"] != "text" else None
 
 
+class _Read(NamedTuple):
+    """A message as the model reads it, where it stands, and up to where its author had read."""
+
+    chat: ChatMessage
+    place: Place
+    seen: Place | None
+
+
 async def newest_messages(
     database: Database,
     key: RunKey,
@@ -120,26 +128,48 @@ async def newest_messages(
     tokens: Callable[[ChatMessage], int],
 ) -> list[ChatMessage]:
     """Return the newest messages of the thread that fit, oldest first, without this run's own."""
-    most = run.truncation_strategy.last_messages
-    if run.truncation_strategy.type == "auto":
-        most = None
-    found: list[ChatMessage] = []
-    before = None
-    while most is None or len(found) < most:
+    is_limited = run.truncation_strategy.type == "last_messages"
+    most = run.truncation_strategy.last_messages if is_limited else None
+    found: list[_Read] = []
+    async for read in _backwards(database, key):
+        budget -= tokens(read.chat)
+        if budget < 0 or (most is not None and len(found) == most):
+            break
+        found.append(read)
+    return _as_spoken(found[::-1])
+
+
+async def _backwards(database: Database, key: RunKey) -> AsyncIterator[_Read]:
+    """Yield what a run reads of its thread, newest first, a slice at a time."""
+    before: Place | None = None
+    while True:
         bounds = Bounds.between(before, None, is_descending=True, by=int)
         page = await database.page("message_context", key.params(limit=SLICE, **bounds.params))
-        for created_at, position, wire in page.rows:
+        for created_at, position, wire, sees_at, sees_position in page.rows:
             before = (created_at, position)
             chat = as_chat(stored_message.decode(wire))
-            if chat is None:
-                continue
-            budget -= tokens(chat)
-            if budget < 0 or (most is not None and len(found) == most):
-                return found[::-1]
-            found.append(chat)
+            if chat is not None:
+                seen = None if sees_at is None else (sees_at, sees_position)
+                yield _Read(chat, before, seen)
         if len(page.rows) < SLICE:
-            break
-    return found[::-1]
+            return
+
+
+def _as_spoken(messages: list[_Read]) -> list[ChatMessage]:
+    """Return messages with each answer ahead of what its author had not read.
+
+    What came with a waiting run stands in the thread ahead of the answer that was being written;
+    for the model it is the newest word.
+    """
+    spoken: list[_Read] = []
+    for message in messages:
+        at = len(spoken)
+        while message.seen and at and spoken[at - 1].seen is None:
+            if spoken[at - 1].place <= message.seen:
+                break
+            at -= 1
+        spoken.insert(at, message)
+    return [message.chat for message in spoken]
 
 
 def as_chat(message: MessageObject) -> ChatMessage | None:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from weft.store.database import Database, Statement
+from weft.store.database import Database, Statement, Write
 
 
 def insert(
@@ -32,14 +32,14 @@ def append(
     now: int,
     wire: str,
     is_waiting: bool = False,
-) -> Statement:
+) -> Write:
     """The last message of a thread. Guard: the thread is there, no message is newer.
 
     It is refused while a run is active, unless it comes with a run that waits (`is_waiting`).
     """
     params = _params(project, thread_id, message_id, created_at, run_id, now, wire)
-    name = "message_append_waiting" if is_waiting else "message_append"
-    return Statement(name, params, is_guard=True)
+    guard = "message_may_wait" if is_waiting else "message_may_append"
+    return Statement(guard, params, is_guard=True), Statement("message_append", params)
 
 
 def restore(
@@ -51,10 +51,13 @@ def restore(
     run_id: str | None,
     now: int,
     wire: str,
-) -> Statement:
-    """A message with its own id and date. Guard: the thread is there, the id is free."""
+) -> Write:
+    """A message with its own id and date. Guards: the thread is there, the id is free."""
     params = _params(project, thread_id, message_id, created_at, run_id, now, wire)
-    return Statement("message_restore", params, is_guard=True)
+    return (
+        Statement("thread_alive", params, is_guard=True),
+        Statement("message_restore", params, is_guard=True),
+    )
 
 
 def replace(project: str, thread_id: str, message_id: str, was: str, wire: str) -> Statement:

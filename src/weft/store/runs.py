@@ -140,7 +140,7 @@ def open_message(
 ) -> Statement:
     """The message that a worker begins to write."""
     return Statement(
-        "message_open",
+        "message_append",
         {
             "thread_id": key.thread_id,
             "project": key.project,

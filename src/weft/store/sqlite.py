@@ -132,7 +132,6 @@ def _refuse_existing(target: Path) -> None:
 
 
 def _copy(path: Path, target: Path, progress: Callable[[int, int], None] | None) -> None:
-    # WAL is a property of the file: the copy is opened plainly first to settle it.
     with _opened(path) as source, _opened(target, journal="DELETE") as copy:
         # An open read transaction pins the moment; writers go on meanwhile.
         source.execute("BEGIN")
@@ -142,6 +141,8 @@ def _copy(path: Path, target: Path, progress: Callable[[int, int], None] | None)
                 copying.step(2000)
                 if progress is not None:
                     progress(copying.page_count - copying.remaining, copying.page_count)
+        # WAL is a property of the file, and came along: a copy is read without writing beside it.
+        _set_journal(copy, "DELETE")
         found = copy.execute("PRAGMA quick_check").fetchall()
         if found != [("ok",)]:
             raise apsw.CorruptError(f"the copy is not sound: {found[:3]}")

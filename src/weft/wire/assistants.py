@@ -17,6 +17,7 @@ from weft.wire.shapes import (
     Request,
     Response,
     merge_metadata,
+    refuse_deep,
 )
 from weft.wire.tools import (
     DeclaredTool,
@@ -85,6 +86,9 @@ class JsonSchemaFormat(Request, omit_defaults=True):
     strict: Annotated[
         bool | None, Meta(description="Whether the model must follow the schema exactly.")
     ] = None
+
+    def __post_init__(self) -> None:
+        refuse_deep("schema", self.schema)
 
 
 class ResponseFormatJsonSchema(Request, tag_field="type", tag="json_schema"):

@@ -1,5 +1,6 @@
 """The kinds of struct, and the small types that several resources share."""
 
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -11,6 +12,8 @@ from weft.domain.ids import ID_BODY
 # The JSON of msgspec is compact, raw UTF-8, in the order of the fields.
 _encoder = msgspec.json.Encoder()
 
+
+MAX_DEPTH = 100  # of free-form JSON; a schema that a person wrote has a dozen
 
 # Python's `$` also matches ahead of a last line feed, which the `$` of JSON Schema does not.
 NO_NEWLINE = r"(?!\n)"
@@ -34,6 +37,32 @@ class Broken(ValueError):
     def __init__(self, error: BadRequest) -> None:
         super().__init__(error.message)
         self.error = error
+
+
+def refuse_deep(name: str, schema: object) -> None:
+    """Raise Broken for free-form JSON in the field `name` that is nested beyond reason.
+
+    Without a limit of our own it could be stored at one depth of the stack and not be read
+    back at another.
+    """
+    level = [schema]
+    for _ in range(MAX_DEPTH + 1):
+        level = [inner for outer in level for inner in _inside(outer)]
+        if not level:
+            return
+    raise Broken(
+        BadRequest(
+            f"Invalid '{name}': it is nested more than {MAX_DEPTH} levels deep.",
+            param=name,
+            code="invalid_value",
+        )
+    )
+
+
+def _inside(value: object) -> Iterable[object]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def encode(value: object) -> str:

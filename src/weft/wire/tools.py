@@ -5,7 +5,16 @@ from typing import Annotated, Any, Literal
 from msgspec import UNSET, Meta, UnsetType
 
 from weft.domain.errors import BadRequest
-from weft.wire.shapes import NO_NEWLINE, Broken, FileId, Metadata, Request, Response, VectorStoreId
+from weft.wire.shapes import (
+    NO_NEWLINE,
+    Broken,
+    FileId,
+    Metadata,
+    Request,
+    Response,
+    VectorStoreId,
+    refuse_deep,
+)
 
 DEFAULT_RANKER: Literal["default_2024_08_21"] = "default_2024_08_21"
 
@@ -65,6 +74,9 @@ class FunctionObject(Request):
     strict: Annotated[
         bool | None, Meta(description="Whether the model must follow the schema exactly.")
     ] = None
+
+    def __post_init__(self) -> None:
+        refuse_deep("parameters", self.parameters)
 
 
 class AssistantToolsCode(Request, tag_field="type", tag="code_interpreter"):

@@ -24,6 +24,9 @@ RETURNING id;
 -- The whole answer of GET in one lookup.
 SELECT wire FROM thread WHERE id = :id AND project = :project AND deleted_at IS NULL;
 
+-- name: thread_alive
+SELECT 1 FROM thread WHERE id = :thread_id AND project = :project AND deleted_at IS NULL;
+
 -- name: thread_place
 -- Where a thread stands in lists, also when it is deleted: for cursors and for restoring.
 SELECT created_at, id, deleted_at, is_swept FROM thread WHERE id = :id AND project = :project;
@@ -76,51 +79,45 @@ SELECT count(*) FROM (
 INSERT INTO message (thread_id, project, id, created_at, position, run_id, inserted_at, wire)
 VALUES (:thread_id, :project, :id, :created_at, :position, :run_id, :now, :wire);
 
--- name: message_append
--- The last message of a thread that exists. Refused when a newer one stands there (another
--- node's clock is ahead): the date of new messages never decreases.
-INSERT INTO message (thread_id, project, id, created_at, position, run_id, inserted_at, wire)
-SELECT :thread_id, :project, :id, :created_at,
-       coalesce((SELECT max(position) FROM message
-                 WHERE thread_id = :thread_id AND project = :project
-                   AND created_at = :created_at), 0) + 1,
-       :run_id, :now, :wire
-WHERE EXISTS (SELECT 1 FROM thread
-              WHERE id = :thread_id AND project = :project AND deleted_at IS NULL)
+-- name: message_may_append
+-- Goes ahead of a new message: the thread is there, no run locks it, and no newer message stands
+-- in it (another node's clock is ahead): the date of new messages never decreases. Guard and
+-- insert are two statements because an INSERT that selects from its own table costs twice both.
+SELECT 1 FROM thread
+WHERE id = :thread_id AND project = :project AND deleted_at IS NULL
   AND NOT EXISTS (SELECT 1 FROM message
                   WHERE thread_id = :thread_id AND project = :project
                     AND created_at > :created_at)
   AND NOT EXISTS (SELECT 1 FROM run
                   WHERE thread_id = :thread_id AND project = :project AND is_waiting = 0
-                    AND status IN ('queued', 'in_progress', 'requires_action', 'cancelling'))
-RETURNING position;
+                    AND status IN ('queued', 'in_progress', 'requires_action', 'cancelling'));
 
--- name: message_append_waiting
--- A message that comes with a waiting run: it does not mind the active one, which does not see it.
-INSERT INTO message (thread_id, project, id, created_at, position, run_id, inserted_at, wire)
-SELECT :thread_id, :project, :id, :created_at,
-       coalesce((SELECT max(position) FROM message
-                 WHERE thread_id = :thread_id AND project = :project
-                   AND created_at = :created_at), 0) + 1,
-       :run_id, :now, :wire
-WHERE EXISTS (SELECT 1 FROM thread
-              WHERE id = :thread_id AND project = :project AND deleted_at IS NULL)
+-- name: message_may_wait
+-- The same for a message that comes with a waiting run: it does not mind the active one.
+SELECT 1 FROM thread
+WHERE id = :thread_id AND project = :project AND deleted_at IS NULL
   AND NOT EXISTS (SELECT 1 FROM message
                   WHERE thread_id = :thread_id AND project = :project
-                    AND created_at > :created_at)
-RETURNING position;
+                    AND created_at > :created_at);
+
+-- name: message_append
+-- The last message of its second; a guard ahead of it has checked the thread or the run.
+INSERT INTO message (thread_id, project, id, created_at, position, run_id, inserted_at, wire)
+VALUES (:thread_id, :project, :id, :created_at,
+        coalesce((SELECT max(position) FROM message
+                  WHERE thread_id = :thread_id AND project = :project
+                    AND created_at = :created_at), 0) + 1,
+        :run_id, :now, :wire);
 
 -- name: message_restore
 -- A message with its own id and date; it may take the place of a deleted one.
 INSERT INTO message (thread_id, project, id, created_at, position, run_id, inserted_at, wire)
-SELECT :thread_id, :project, :id, :created_at,
-       coalesce((SELECT max(position) FROM message
-                 WHERE thread_id = :thread_id AND project = :project
-                   AND created_at = :created_at), 0) + 1,
-       :run_id, :now, :wire
-WHERE EXISTS (SELECT 1 FROM thread
-              WHERE id = :thread_id AND project = :project AND deleted_at IS NULL)
-ON CONFLICT (thread_id, project, id) DO UPDATE
+VALUES (:thread_id, :project, :id, :created_at,
+        coalesce((SELECT max(position) FROM message
+                  WHERE thread_id = :thread_id AND project = :project
+                    AND created_at = :created_at), 0) + 1,
+        :run_id, :now, :wire)
+ON CONFLICT (id, thread_id, project) DO UPDATE
 SET created_at = excluded.created_at, position = excluded.position, run_id = excluded.run_id,
     inserted_at = excluded.inserted_at, wire = excluded.wire, deleted_at = NULL
 WHERE message.deleted_at IS NOT NULL
@@ -515,9 +512,11 @@ ORDER BY number;
 
 -- name: message_context
 -- What the model reads, newest first, with the places to go on from: the users' messages up to
--- the run's beginning, and every answer but its own.
-SELECT message.created_at, message.position, message.wire
+-- the run's beginning, and every answer but its own, with the place up to which it had read.
+SELECT message.created_at, message.position, message.wire, author.sees_at, author.sees_position
 FROM run JOIN message ON message.thread_id = run.thread_id AND message.project = run.project
+LEFT JOIN run AS author ON author.thread_id = message.thread_id
+  AND author.project = message.project AND author.id = message.run_id
 WHERE run.thread_id = :thread_id AND run.project = :project AND run.id = :id
   AND message.deleted_at IS NULL
   AND (message.created_at, message.position) < (:high_at, :high_id)
@@ -539,15 +538,6 @@ WHERE thread_id = :thread_id AND project = :project AND run_id = :run_id
   AND number < (SELECT max(number) FROM run_event
                 WHERE thread_id = :thread_id AND project = :project AND run_id = :run_id
                   AND name = 'thread.run.queued');
-
--- name: message_open
--- The message that a worker begins to write; the fence ahead of it has checked the run.
-INSERT INTO message (thread_id, project, id, created_at, position, run_id, inserted_at, wire)
-SELECT :thread_id, :project, :id, :created_at,
-       coalesce((SELECT max(position) FROM message
-                 WHERE thread_id = :thread_id AND project = :project
-                   AND created_at = :created_at), 0) + 1,
-       :run_id, :now, :wire;
 
 -- name: message_write
 -- A worker ends its own message.

@@ -36,7 +36,8 @@ CREATE TABLE message (
   deleted_at  INTEGER
 ) STRICT;
 
-CREATE UNIQUE INDEX message_by_id ON message (thread_id, project, id);
+-- New ids come in order of time: this index grows at its end.
+CREATE UNIQUE INDEX message_by_id ON message (id, thread_id, project);
 CREATE UNIQUE INDEX message_by_date ON message (thread_id, project, created_at, position);
 CREATE INDEX message_by_run ON message (thread_id, project, run_id, created_at, position)
   WHERE run_id IS NOT NULL;

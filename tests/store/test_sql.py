@@ -1,0 +1,116 @@
+"""The named statements: each is used, each is there, none walks a table."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import apsw
+import pytest
+
+import weft
+from weft.store.sql import statements
+from weft.store.sqlite import DIALECT, connect, migrate
+
+SOURCE = Path(weft.__file__).parent
+NAMES = sorted(statements(DIALECT))
+
+# What may be walked whole, and why.
+WALKED = {
+    ("thread_metadata_count", "SCAN some"): "at most as many rows as the count may reach",
+    ("thread_search_asc", "SCAN wanted VIRTUAL TABLE INDEX 1:"): "the at most 16 pairs asked for",
+    ("thread_search_desc", "SCAN wanted VIRTUAL TABLE INDEX 1:"): "the same",
+    ("key_any", "SCAN api_key USING COVERING INDEX sqlite_autoindex_api_key_2"): "its first row",
+    ("key_list", "SCAN api_key"): "an operator asks for all of a few keys",
+    ("key_list", "USE TEMP B-TREE FOR ORDER BY"): "the same",
+}
+
+
+def trees() -> Iterator[ast.Module]:
+    """Yield every module of the program."""
+    for path in SOURCE.rglob("*.py"):
+        yield ast.parse(path.read_text(encoding="utf-8"))
+
+
+def texts_in(tree: ast.AST) -> Iterator[str]:
+    """Yield the string constants below a node; an f-string as a pattern of what it may become."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.JoinedStr):
+            yield "".join(
+                re.escape(str(part.value)) if isinstance(part, ast.Constant) else r"\w*"
+                for part in node.values
+            )
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield re.escape(node.value)
+
+
+def named_in_calls() -> set[str]:
+    """Return the texts that stand where a call takes the name of a statement."""
+    found = set()
+    for tree in trees():
+        for node in ast.walk(tree):
+            if not isinstance(node, ast.Call) or not node.args:
+                continue
+            function = node.func
+            name = function.attr if isinstance(function, ast.Attribute) else ""
+            if name in ("one", "page") or getattr(function, "id", "") == "Statement":
+                first = node.args[0]
+                choices = [first.body, first.orelse] if isinstance(first, ast.IfExp) else [first]
+                found |= {choice.value for choice in choices if isinstance(choice, ast.Constant)}
+    return {name for name in found if isinstance(name, str)}
+
+
+def test_every_statement_is_used() -> None:
+    texts = {text for tree in trees() for text in texts_in(tree)}
+    unused = [name for name in NAMES if not any(re.fullmatch(text, name) for text in texts)]
+    assert unused == []
+
+
+def test_every_name_that_a_call_gives_is_a_statement() -> None:
+    named = named_in_calls()
+    assert len(named) > 30
+    assert named - set(NAMES) == set()
+
+
+def test_a_list_and_its_reverse_differ_in_their_direction_only() -> None:
+    for name in NAMES:
+        if name.endswith("_desc"):
+            ascending = statements(DIALECT)[name.removesuffix("_desc") + "_asc"]
+            assert statements(DIALECT)[name].replace(" DESC", "") == ascending
+
+
+@pytest.fixture
+def connection(tmp_path: Path) -> Iterator[apsw.Connection]:
+    """A connection to a fresh database."""
+    migrate(tmp_path / "weft.db")
+    opened = connect(tmp_path / "weft.db")
+    yield opened
+    opened.close()
+
+
+def walks(connection: apsw.Connection, sql: str) -> list[str]:
+    """Return the steps of a query's plan that visit a whole table or sort what they found."""
+    params = dict.fromkeys(re.findall(r":(\w+)", sql))
+    plan = [str(row[3]) for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", params)]
+    return [step for step in plan if step.startswith("SCAN") or "TEMP B-TREE" in step]
+
+
+def test_a_walk_would_be_noticed(connection: apsw.Connection) -> None:
+    """The check below is able to fail."""
+    assert walks(connection, "SELECT id FROM thread WHERE wire = :wire") == ["SCAN thread"]
+    ordered = "SELECT id FROM thread WHERE id = :id ORDER BY wire"
+    assert walks(connection, ordered) == ["USE TEMP B-TREE FOR ORDER BY"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_statement_walks_a_table_or_sorts(connection: apsw.Connection, name: str) -> None:
+    found = walks(connection, statements(DIALECT)[name])
+    assert [step for step in found if (name, step) not in WALKED] == []
+
+
+def test_the_walks_that_are_allowed_are_still_there(connection: apsw.Connection) -> None:
+    """An exception that nothing needs any more would hide the next walk."""
+    found = {
+        (name, step) for name in NAMES for step in walks(connection, statements(DIALECT)[name])
+    }
+    assert found == set(WALKED)
