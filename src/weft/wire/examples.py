@@ -10,9 +10,19 @@ from typing import Any, NamedTuple
 THREAD_ID = "thread_abc123"
 MESSAGE_ID = "msg_abc123"
 ASSISTANT_ID = "asst_abc123"
+RUN_ID = "run_abc123"
+STEP_ID = "step_abc123"
+MODEL = "weft-demo"
 
 # Values of the path parameters in all examples.
-IDS = {"thread_id": THREAD_ID, "message_id": MESSAGE_ID, "assistant_id": ASSISTANT_ID}
+IDS = {
+    "thread_id": THREAD_ID,
+    "message_id": MESSAGE_ID,
+    "assistant_id": ASSISTANT_ID,
+    "run_id": RUN_ID,
+    "step_id": STEP_ID,
+    "model": MODEL,
+}
 
 _NEW_THREAD_ID = "thread_0N9sT4kZgq1dVx7RbWc2LmYh"
 _QUESTION_ID = "msg_0N9sUbXyWf3mHqK8rTnJ5vCe"

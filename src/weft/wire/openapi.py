@@ -29,11 +29,14 @@ from weft.wire.shapes import ErrorResponse, Response
 VERSION = "3.1.0"
 
 _JSON = "application/json"
+_EVENTS = "text/event-stream"
 
 _TAGS = {
     "Threads": "Conversations. A thread keeps its messages in order until it is deleted.",
     "Messages": "What users and assistants said in a thread.",
     "Assistants": "A model with instructions and tools, ready to answer in any thread.",
+    "Runs": "An assistant answering in a thread, step by step.",
+    "Models": "The models that assistants and runs can name.",
     "Server": "What the server says of itself; needs no key.",
 }
 
@@ -187,7 +190,7 @@ def _operation(operation: Operation) -> dict[str, Any]:
     if operation.body is not None:
         described["requestBody"] = _request_body(operation.body, examples)
     described["responses"] = {
-        "200": _success(operation.response, examples),
+        "200": _success(operation, examples),
         **_failed(*failures, _INTERNAL, _UNAVAILABLE),
     }
     if operation.is_extension:
@@ -197,18 +200,24 @@ def _operation(operation: Operation) -> dict[str, Any]:
 
 def _path_parameters(operation: Operation) -> list[dict[str, Any]]:
     names = [part[1:-1] for part in operation.path.split("/") if part.startswith("{")]
-    return [
-        {
-            "name": name,
-            "in": "path",
-            "required": True,
-            "description": f"The {name.removesuffix('_id')}: an identifier that begins with "
-            f"`{PATH_IDS[name]}`.",
-            "schema": {"type": "string", "pattern": f"^{PATH_IDS[name]}"},
-            "example": IDS[name],
-        }
-        for name in names
-    ]
+    return [_path_parameter(name) for name in names]
+
+
+def _path_parameter(name: str) -> dict[str, Any]:
+    schema, described = {"type": "string"}, f"The name of the {name}."
+    if name in PATH_IDS:
+        described = (
+            f"The {name.removesuffix('_id')}: an identifier that begins with `{PATH_IDS[name]}`."
+        )
+        schema["pattern"] = f"^{PATH_IDS[name]}"
+    return {
+        "name": name,
+        "in": "path",
+        "required": True,
+        "description": described,
+        "schema": schema,
+        "example": IDS[name],
+    }
 
 
 def _query_parameters(query: type[msgspec.Struct] | None) -> list[dict[str, Any]]:
@@ -228,6 +237,8 @@ def _query_parameter(name: str, schema: Schema) -> dict[str, Any]:
         schema = schema["anyOf"][0]
     if "$ref" in schema:
         parameter = {**parameter, "style": "deepObject", "explode": True}
+    if schema.get("type") == "array":
+        parameter["name"] = f"{name}[]"
     return {**parameter, "schema": schema}
 
 
@@ -238,10 +249,10 @@ def _request_body(body: Body[Any, Any], examples: list[Example]) -> dict[str, An
     shown = {
         example.name: {"summary": example.summary, "value": example.body} for example in examples
     }
-    return {
-        "required": body.required,
-        "content": {_JSON: {"schema": schema, "examples": shown}},
-    }
+    content: dict[str, Any] = {"schema": schema}
+    if shown:
+        content["examples"] = shown
+    return {"required": body.required, "content": {_JSON: content}}
 
 
 def _restoring(struct: type[msgspec.Struct]) -> Schema:
@@ -257,14 +268,20 @@ def _reference(struct: type[msgspec.Struct]) -> Schema:
     return {"$ref": REF.format(name=struct.__name__)}
 
 
-def _success(struct: type[msgspec.Struct], examples: list[Example]) -> dict[str, Any]:
+def _success(operation: Operation, examples: list[Example]) -> dict[str, Any]:
     shown = {
         example.name: {"summary": example.summary, "value": example.answer} for example in examples
     }
-    return _response(
-        (struct.__doc__ or "").partition("\n")[0],
-        {"schema": _reference(struct), "examples": shown},
-    )
+    struct = operation.response
+    content: dict[str, Any] = {"schema": _reference(struct)}
+    if shown:
+        content["examples"] = shown
+    success = _response((struct.__doc__ or "").partition("\n")[0], content)
+    if operation.is_streamed:
+        success["content"][_EVENTS] = {
+            "schema": {"type": "string", "description": "The run's events as they happen."}
+        }
+    return success
 
 
 def _response(description: str, content: dict[str, Any]) -> dict[str, Any]:
