@@ -16,7 +16,8 @@ from typing import Any
 import msgspec
 
 from weft.client.contract import contract
-from weft.client.description import TWINS, Operation, Parameter, snake
+from weft.client.description import TWINS, Operation, Parameter
+from weft.wire.names import snake
 from weft.wire.operations import TABLE
 
 FOLDER = Path(__file__).parents[1] / "src" / "weft" / "client"

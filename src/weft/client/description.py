@@ -5,7 +5,6 @@ brackets of `include[]`. Everything a reference (`$ref`) stands for is looked up
 within the document.
 """
 
-import keyword
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal, NamedTuple, TypeAlias, cast
@@ -13,6 +12,7 @@ from urllib.parse import unquote
 
 from weft.client.errors import BadDescription
 from weft.client.schemas import Node, modern
+from weft.wire.names import snake
 
 Place: TypeAlias = Literal["path", "query", "header", "cookie"]
 
@@ -280,19 +280,7 @@ def server_url(server: Node) -> str:
     )
 
 
-def snake(name: str) -> str:
-    """Return a name as Python writes functions: `getHTTPRoute` is `get_http_route`."""
-    words = re.sub(r"[^0-9A-Za-z]+", "_", name)
-    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", words)
-    words = words.strip("_").lower() or "call"
-    return f"_{words}" if words[0].isdigit() else _unreserved(words)
-
-
 def _keyword(name: str) -> str:
     """Return the keyword for a parameter: `include[]` is `include`, `from` is `from_`."""
     word = snake(name)
     return f"{word}_" if word in OPTIONS else word
-
-
-def _unreserved(word: str) -> str:
-    return f"{word}_" if keyword.iskeyword(word) else word
