@@ -16,41 +16,82 @@ The house, room by room (imports point downwards only):
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from weft.client import (
+    from weft.client.awaiting import AsyncClient, AsyncEventStream, AsyncListing, AsyncSpecClient
+    from weft.client.blocking import Client, EventStream, Listing, SpecClient
+    from weft.client.bodies import File
+    from weft.client.core import Response
+    from weft.client.errors import (
+        AlreadyExists,
         ApiError,
-        AsyncClient,
-        Client,
-        Event,
-        File,
+        BadDescription,
+        BadRequest,
+        BodyTooLarge,
+        Forbidden,
         InvalidRequest,
+        MethodNotAllowed,
         NoAnswer,
+        NotFound,
         Problem,
-        Response,
-        Retries,
+        RateLimited,
+        TimedOut,
+        Unauthenticated,
+        Unavailable,
+        UnreadableAnswer,
         WeftError,
     )
+    from weft.client.events import Event
+    from weft.client.retry import Retries
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "AlreadyExists",
     "ApiError",
     "AsyncClient",
+    "AsyncEventStream",
+    "AsyncListing",
+    "AsyncSpecClient",
+    "BadDescription",
+    "BadRequest",
+    "BodyTooLarge",
     "Client",
     "Event",
+    "EventStream",
     "File",
+    "Forbidden",
     "InvalidRequest",
+    "Listing",
+    "MethodNotAllowed",
     "NoAnswer",
+    "NotFound",
     "Problem",
+    "RateLimited",
     "Response",
     "Retries",
+    "SpecClient",
+    "TimedOut",
+    "Unauthenticated",
+    "Unavailable",
+    "UnreadableAnswer",
     "WeftError",
 ]
 
+# Where the public names stand; whatever is not here is one of the errors.
+_ROOMS = {
+    "blocking": ("Client", "EventStream", "Listing", "SpecClient"),
+    "awaiting": ("AsyncClient", "AsyncEventStream", "AsyncListing", "AsyncSpecClient"),
+    "bodies": ("File",),
+    "core": ("Response",),
+    "events": ("Event",),
+    "retry": ("Retries",),
+}
+
 
 def __getattr__(name: str) -> Any:
-    """Bring a public name of the client when it is asked for: `import weft` alone stays light."""
+    """Bring a public name when it is asked for: `import weft` alone stays light."""
     if name not in __all__:
         raise AttributeError(f"module 'weft' has no attribute '{name}'")
-    from weft import client
+    import importlib
 
-    return getattr(client, name)
+    room = next((room for room, names in _ROOMS.items() if name in names), "errors")
+    return getattr(importlib.import_module(f"weft.client.{room}"), name)

@@ -62,6 +62,15 @@ class Methods:
         def call(self, operation: str, /, *path: Any, **arguments: Any) -> Any:
             """Call an operation by its id."""
 
+    async def create_thread(
+        self,
+        *,
+        body: CreateThreadRequest | RestoreThreadRequest | Json | None = None,
+        **options: Unpack[PostOptions],
+    ) -> ThreadObject:
+        """Create a thread."""
+        return await self.call("createThread", body=body, **options)
+
     def list_threads(
         self,
         *,
@@ -83,15 +92,6 @@ class Methods:
             **options,
         )
 
-    async def create_thread(
-        self,
-        *,
-        body: CreateThreadRequest | RestoreThreadRequest | Json | None = None,
-        **options: Unpack[PostOptions],
-    ) -> ThreadObject:
-        """Create a thread."""
-        return await self.call("createThread", body=body, **options)
-
     async def get_thread(self, thread_id: str, **options: Unpack[Options]) -> ThreadObject:
         """Retrieve a thread."""
         return await self.call("getThread", thread_id, **options)
@@ -107,6 +107,16 @@ class Methods:
     ) -> DeleteThreadResponse:
         """Delete a thread."""
         return await self.call("deleteThread", thread_id, **options)
+
+    async def create_message(
+        self,
+        thread_id: str,
+        *,
+        body: CreateMessageRequest | RestoreMessageRequest | Json,
+        **options: Unpack[PostOptions],
+    ) -> MessageObject:
+        """Create a message."""
+        return await self.call("createMessage", thread_id, body=body, **options)
 
     def list_messages(
         self,
@@ -131,16 +141,6 @@ class Methods:
             **options,
         )
 
-    async def create_message(
-        self,
-        thread_id: str,
-        *,
-        body: CreateMessageRequest | RestoreMessageRequest | Json,
-        **options: Unpack[PostOptions],
-    ) -> MessageObject:
-        """Create a message."""
-        return await self.call("createMessage", thread_id, body=body, **options)
-
     async def get_message(
         self, thread_id: str, message_id: str, **options: Unpack[Options]
     ) -> MessageObject:
@@ -164,6 +164,12 @@ class Methods:
         """Delete a message."""
         return await self.call("deleteMessage", thread_id, message_id, **options)
 
+    async def create_assistant(
+        self, *, body: CreateAssistantRequest | Json, **options: Unpack[PostOptions]
+    ) -> AssistantObject:
+        """Create an assistant."""
+        return await self.call("createAssistant", body=body, **options)
+
     def list_assistants(
         self,
         *,
@@ -177,12 +183,6 @@ class Methods:
         return self.call(
             "listAssistants", limit=limit, order=order, after=after, before=before, **options
         )
-
-    async def create_assistant(
-        self, *, body: CreateAssistantRequest | Json, **options: Unpack[PostOptions]
-    ) -> AssistantObject:
-        """Create an assistant."""
-        return await self.call("createAssistant", body=body, **options)
 
     async def get_assistant(self, assistant_id: str, **options: Unpack[Options]) -> AssistantObject:
         """Retrieve an assistant."""
@@ -230,21 +230,6 @@ class Methods:
         """Create a thread and run it."""
         return await self.call("createThreadAndRun", body=body, stream=stream, **options)
 
-    def list_runs(
-        self,
-        thread_id: str,
-        *,
-        limit: int | None = None,
-        order: Literal["asc", "desc"] | None = None,
-        after: str | None = None,
-        before: str | None = None,
-        **options: Unpack[Options],
-    ) -> AsyncListing[RunObject, ListRunsResponse]:
-        """List runs."""
-        return self.call(
-            "listRuns", thread_id, limit=limit, order=order, after=after, before=before, **options
-        )
-
     @overload
     async def create_run(
         self,
@@ -277,6 +262,21 @@ class Methods:
         """Create a run."""
         return await self.call(
             "createRun", thread_id, body=body, include=include, stream=stream, **options
+        )
+
+    def list_runs(
+        self,
+        thread_id: str,
+        *,
+        limit: int | None = None,
+        order: Literal["asc", "desc"] | None = None,
+        after: str | None = None,
+        before: str | None = None,
+        **options: Unpack[Options],
+    ) -> AsyncListing[RunObject, ListRunsResponse]:
+        """List runs."""
+        return self.call(
+            "listRuns", thread_id, limit=limit, order=order, after=after, before=before, **options
         )
 
     @overload
@@ -423,24 +423,24 @@ class Methods:
         """Read the contract."""
         return await self.call("getOpenApi", version=version, **options)
 
-    listThreads = list_threads
     createThread = create_thread
+    listThreads = list_threads
     getThread = get_thread
     modifyThread = modify_thread
     deleteThread = delete_thread
-    listMessages = list_messages
     createMessage = create_message
+    listMessages = list_messages
     getMessage = get_message
     modifyMessage = modify_message
     deleteMessage = delete_message
-    listAssistants = list_assistants
     createAssistant = create_assistant
+    listAssistants = list_assistants
     getAssistant = get_assistant
     modifyAssistant = modify_assistant
     deleteAssistant = delete_assistant
     createThreadAndRun = create_thread_and_run
-    listRuns = list_runs
     createRun = create_run
+    listRuns = list_runs
     getRun = get_run
     modifyRun = modify_run
     cancelRun = cancel_run

@@ -20,6 +20,7 @@ from weft.client.core import (
     operation_method,
     part,
 )
+from weft.client.description import Description
 from weft.client.errors import Problem
 from weft.client.events import Event
 from weft.client.follow import events
@@ -161,6 +162,11 @@ class AsyncShell:
         self._core = core
         self._http = httpx2.AsyncClient(timeout=timeout(core.timeout_s))
         self._is_answering = False
+
+    @property
+    def description(self) -> Description:
+        """What the API says of itself."""
+        return self._core.description
 
     def call(self, operation: str, /, *path: Any, **arguments: Any) -> Any:
         """Call an operation by its id: parameters of the path in their order, the others by name.

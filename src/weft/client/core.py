@@ -205,9 +205,15 @@ class Core:
         return call._replace(values=values, request=request)
 
 
-def core_of_weft(base_url: str, api_key: str | None, **options: Any) -> Core:
+def core_of_weft(
+    base_url: str,
+    api_key: str | None,
+    *,
+    load: Callable[[], Description] = contract,
+    **options: Any,
+) -> Core:
     """Return the core of a client of Weft."""
-    return Core(contract, base_url, bearer(api_key), **options)
+    return Core(load, base_url, bearer(api_key), **options)
 
 
 def core_of_spec(

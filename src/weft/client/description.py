@@ -165,8 +165,8 @@ class Description:
     def _read(self) -> Iterator[Operation]:
         for path, node in self.document.get("paths", {}).items():
             item = self.follow(node)
-            for method in METHODS:
-                if method in item:
+            for method in item:
+                if method in METHODS:
                     yield self._operation(method, path, item, item[method])
 
     def _operation(self, method: str, path: str, item: Node, described: Node) -> Operation:

@@ -1,11 +1,15 @@
 """Server-sent events: from bytes in any pieces to events with typed data."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
 from weft.client.errors import UnreadableAnswer, error_of
+
+if TYPE_CHECKING:
+    from weft.wire.messages import MessageObject
+    from weft.wire.runs import RunObject, RunStepObject
 
 DONE = "[DONE]"
 
@@ -79,6 +83,24 @@ class Event(NamedTuple):
     id: str | None
     event: str
     data: Any
+
+    @property
+    def run(self) -> "RunObject | None":
+        """The run, if the event is about one and the API is Weft's."""
+        return self._typed("thread.run")
+
+    @property
+    def step(self) -> "RunStepObject | None":
+        """The step of a run, if the event is about one."""
+        return self._typed("thread.run.step")
+
+    @property
+    def message(self) -> "MessageObject | None":
+        """The message, if the event is about one as a whole."""
+        return self._typed("thread.message")
+
+    def _typed(self, kind: str) -> Any:
+        return self.data if getattr(self.data, "object", None) == kind else None
 
     @property
     def text(self) -> str:

@@ -44,6 +44,13 @@ def contract() -> Description:
     return contract.contract()
 
 
+def plain_contract() -> Description:
+    """Return Weft's own description without types: answers are what the server sent."""
+    from weft.wire.openapi import document
+
+    return Description(document("3.1"))
+
+
 def bearer(api_key: str | None) -> Credentials:
     """Return a key as Weft and most others take it."""
     return Credentials({"Authorization": f"Bearer {api_key}"} if api_key else {})

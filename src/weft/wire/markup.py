@@ -11,6 +11,8 @@ from typing import NamedTuple, TypeAlias
 
 WIDTH = 100  # characters of a line in a terminal
 
+_EMPHASIS = re.compile(r"(?<![\w*])\*([^*\s][^*]*)\*(?!\w)")
+
 
 class Heading(NamedTuple):
     """A heading; the first level is the page's own."""
@@ -144,7 +146,7 @@ def _inline(text: str) -> str:
 def _spans(text: str) -> str:
     text = re.sub(r"\[([^\]]+)\]\((#[^)\s]*)\)", r'<a href="\2">\1</a>', text)
     text = re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", text)
-    return re.sub(r"(?<![\w*])\*([^*\s][^*]*)\*(?!\w)", r"<em>\1</em>", text)
+    return _EMPHASIS.sub(r"<em>\1</em>", text)
 
 
 # --- a terminal ---------------------------------------------------------------------------------
@@ -158,7 +160,8 @@ def plain(blocks: Iterable[Block]) -> str:
 def _plain(block: Block) -> str:
     match block:
         case Heading(level, text):
-            return _bare(text).upper() if level <= 2 else _bare(text)
+            is_loud = level <= 2 and not text.startswith("/")
+            return _bare(text).upper() if is_loud else _bare(text)
         case Words(text):
             return _wrapped(text, 4)
         case Items(texts):
@@ -189,4 +192,5 @@ def _wrapped(text: str, margin: int) -> str:
 def _bare(text: str) -> str:
     """Return a text without the signs that only say how it looks."""
     text = re.sub(r"\[([^\]]+)\]\([^)\s]*\)", r"\1", text)
-    return re.sub(r"\*\*(.+?)\*\*", r"\1", text).replace("`", "")
+    text = re.sub(r"\*\*(.+?)\*\*", r"\1", text)
+    return _EMPHASIS.sub(r"\1", text).replace("`", "")

@@ -340,9 +340,11 @@ def weft() -> Reference:
 
 def call_line(operation: Described) -> str:
     """Return how Python calls an operation."""
-    given = [snake(each["name"]) for each in operation.node["parameters"] if each["in"] == "path"]
+    parameters = operation.node["parameters"]
+    given = [snake(each["name"]) for each in parameters if each["in"] == "path"]
     if "requestBody" in operation.node:
         given.append("body={...}")
+    given += [f"{snake(each['name'])}=..." for each in parameters if each["in"] == "query"]
     return f"client.{snake(operation.id)}({', '.join(given)})"
 
 
