@@ -15,6 +15,8 @@ The house, room by room (imports point downwards only):
 
 from typing import TYPE_CHECKING, Any
 
+from weft.domain import __version__
+
 if TYPE_CHECKING:
     from weft.client.awaiting import AsyncClient, AsyncEventStream, AsyncListing, AsyncSpecClient
     from weft.client.blocking import Client, EventStream, Listing, SpecClient
@@ -41,8 +43,6 @@ if TYPE_CHECKING:
     )
     from weft.client.events import Event
     from weft.client.retry import Retries
-
-__version__ = "0.1.0"
 
 __all__ = [
     "AlreadyExists",
@@ -74,6 +74,7 @@ __all__ = [
     "Unavailable",
     "UnreadableAnswer",
     "WeftError",
+    "__version__",
 ]
 
 # Where the public names stand; whatever is not here is one of the errors.

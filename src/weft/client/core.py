@@ -10,7 +10,6 @@ from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 import msgspec
 
-from weft import __version__
 from weft.client.bodies import checkable
 from weft.client.description import EVENTS, IDEMPOTENCY_KEY, JSON, Description, Operation
 from weft.client.errors import (
@@ -35,6 +34,7 @@ from weft.client.setting import (
     read,
 )
 from weft.client.steps import Item, Send, Steps, Wait
+from weft.domain import __version__
 
 T = TypeVar("T")
 

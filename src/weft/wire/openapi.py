@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 
-import weft
+from weft.domain import __version__
 from weft.domain.errors import (
     AlreadyExists,
     ApiError,
@@ -142,7 +142,7 @@ def document(version: str) -> dict[str, Any]:
             "summary": "The Threads API that you host yourself.",
             "description": _DESCRIPTION,
             "license": {"name": "MIT", "identifier": "MIT"},
-            "version": weft.__version__,
+            "version": __version__,
         },
         "servers": _servers(),
         # A server on which no key was made yet takes requests without one.
