@@ -41,7 +41,7 @@ class Checker:
                 problem for error in validator.iter_errors(arguments) for problem in _of(error)
             ]
         except ValueError as fault:
-            return [Problem("body", f"it is no JSON: {fault}")]
+            return [Problem("arguments", f"are no JSON: {fault}")]
         return list(dict.fromkeys(found))
 
     def _validator(self, operation: Operation) -> jsonschema_rs.Draft202012Validator:
@@ -198,7 +198,7 @@ def _path(parts: Iterable[str | int]) -> str:
 def _message(error: Error) -> str:
     """Return what the validator says, with a long value cut."""
     if isinstance(error.kind, Kind.Type):
-        return f"{_shown(error.instance)} is not of type {_either(error.kind.types)}"
+        return f"{_shown(error.instance)} is not of type {_either(_unique(error.kind.types))}"
     value = json.dumps(error.instance, ensure_ascii=False, separators=(",", ":"))
     if len(value) > SHOWN and error.message.startswith(value):
         return _shown(error.instance) + error.message[len(value) :]
@@ -216,4 +216,5 @@ def _either(words: list[str]) -> str:
 
 
 def _unique(words: Iterable[str]) -> list[str]:
-    return list(dict.fromkeys(words))
+    """Return words without repetitions, null last."""
+    return sorted(dict.fromkeys(words), key="null".__eq__)

@@ -144,7 +144,10 @@ class Core:
 
             self._checker = Checker(self.description)
         if operation.body is not None and "body" in values:
-            values = {**values, "body": checkable(operation.body, values["body"])}
+            try:
+                values = {**values, "body": checkable(operation.body, values["body"])}
+            except TypeError as fault:
+                return [Problem("body", f"is no JSON: {fault}")]
         found: list[Problem] = self._checker.problems(operation, values)
         return found
 

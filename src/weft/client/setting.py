@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias, TypedDict
 from urllib.parse import quote, urljoin
 
+import msgspec
+
 from weft.client.description import Description, server_url
 from weft.client.errors import BadDescription
 
@@ -63,7 +65,8 @@ def read(source: Source, fetch: Fetch) -> tuple[Description, str | None]:
     """
     place = None
     if isinstance(source, Mapping):
-        document: Any = dict(source)
+        # What was read from YAML has dates, and numbers for keys.
+        document: Any = msgspec.to_builtins(source, str_keys=True)
     elif isinstance(source, str) and source.startswith(("http://", "https://")):
         place, document = source, _parsed(fetch(source), source)
     else:
@@ -86,7 +89,7 @@ def _parsed(raw: bytes, name: str) -> Any:
         return json.loads(raw)
     except ValueError as fault:
         raise BadDescription(
-            f"{name} is not JSON: {fault}. A description in YAML has to be converted first."
+            f"{name} is not JSON: {fault}. Of YAML, give the dict that a YAML reader makes of it."
         ) from fault
 
 
