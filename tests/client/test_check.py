@@ -162,9 +162,8 @@ def described(
 
 
 REF = {"$ref": "#/components/schemas/Thing"}
-THING: dict[str, Any] = {
-    "components": {"schemas": {"Thing": {"type": "object", "required": ["a"]}}}
-}
+_THING = {"type": "object", "required": ["a"]}
+THING: dict[str, Any] = {"components": {"schemas": {"Thing": _THING}}}
 TREE: dict[str, Any] = {
     "components": {
         "schemas": {
