@@ -1,6 +1,7 @@
 """The command line. Each command imports what it needs when it runs, so that `--help` is quick."""
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -19,10 +20,14 @@ examples:
   weft serve --port 9000 --data-dir /srv/weft
   weft keys create --project shop        prints the key, once
   weft backup weft-2026-11-23.db         while the server runs
+  weft chat                              talk to it in the terminal
+  weft call create_thread --body '{}'    any operation of the API
+  weft help create_thread                what it takes and gives
 
 Settings come from weft.toml in the working directory (or the file named by
 WEFT_CONFIG), then from WEFT_HOST, WEFT_PORT, WEFT_DATA_DIR, WEFT_INSECURE,
-WEFT_MAX_BODY_BYTES and WEFT_LOG_LEVEL, then from the flags.
+WEFT_MAX_BODY_BYTES and WEFT_LOG_LEVEL, then from the flags. The commands chat
+and call read WEFT_BASE_URL and WEFT_API_KEY.
 """
 
 
@@ -37,6 +42,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status: int = chosen.act(chosen)
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:
+        # Nobody reads on, as in `weft help | head`: what is left must not be written at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except _expected() as fault:
         print(f"weft: {fault}", file=sys.stderr)
         return 1
@@ -46,13 +55,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _expected() -> tuple[type[Exception], ...]:
     """Return the errors that are told in one line; anything else is a bug and shows itself."""
     from weft.config import SettingsError
-    from weft.domain.errors import ApiError
+    from weft.domain.errors import WeftError
     from weft.main import CannotStart
     from weft.store.database import Unusable
     from weft.store.folder import FolderHeld
     from weft.store.migrations import MigrationError
 
-    return (SettingsError, CannotStart, FolderHeld, MigrationError, Unusable, ApiError, OSError)
+    return (SettingsError, CannotStart, FolderHeld, MigrationError, Unusable, WeftError, OSError)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -104,6 +113,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     doctor.add_argument("--model", metavar="NAME", help="also ask this model")
     doctor.set_defaults(act=_doctor)
+
+    from weft.client import terminal
+
+    terminal.register(commands)
     return parser
 
 

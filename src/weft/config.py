@@ -59,6 +59,13 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         return Path(self.data_dir)
 
 
+class Access(msgspec.Struct, frozen=True, kw_only=True):
+    """What a client needs: `WEFT_BASE_URL` and `WEFT_API_KEY`, or a flag."""
+
+    base_url: str | None = None
+    api_key: str | None = None
+
+
 class SettingsError(Exception):
     """A setting that cannot be used; the message names where it stands."""
 
@@ -96,3 +103,15 @@ def load(
         return msgspec.convert(values, Settings, strict=False)
     except msgspec.ValidationError as fault:
         raise SettingsError(str(fault)) from fault
+
+
+def load_access(
+    flags: Mapping[str, str | None], environment: Mapping[str, str] | None = None
+) -> Access:
+    """Return whom a command of the client asks, and as whom; flags that are None were not given."""
+    environment = os.environ if environment is None else environment
+    found = {
+        name: flags.get(name) or environment.get(PREFIX + name.upper())
+        for name in Access.__struct_fields__
+    }
+    return Access(**found)

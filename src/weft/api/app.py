@@ -134,7 +134,7 @@ class App:
                 "type": "http.response.start",
                 "status": answer.status,
                 "headers": [
-                    (b"content-type", b"application/json"),
+                    (b"content-type", answer.content_type),
                     (b"content-length", b"%d" % len(body)),
                     (b"openai-version", b"2020-10-01"),
                     (b"openai-processing-ms", b"%d" % elapsed_ms),

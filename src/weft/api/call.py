@@ -31,12 +31,13 @@ class Follow(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """A JSON body, its status and headers of its own."""
+    """A body, JSON for all but people, its status and headers of its own."""
 
     body: str
     status: int = 200
     headers: Headers = ()
     follow: Follow | None = None
+    content_type: bytes = b"application/json"
 
 
 class IdempotencyKey(NamedTuple):

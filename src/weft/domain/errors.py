@@ -1,15 +1,16 @@
 """Every error that a client can see, as one tree.
 
-    ApiError                 500  server_error
-    ├── BadRequest           400  invalid_request_error
-    │   └── AlreadyExists    400  ... code already_exists
-    ├── Unauthenticated      401
-    ├── Forbidden            403
-    ├── NotFound             404
-    ├── MethodNotAllowed     405
-    ├── BodyTooLarge         413
-    ├── RateLimited          429  requests
-    └── Unavailable          503  server_error
+    WeftError                     whatever a call can raise; the rest stands in client.errors
+    └── ApiError                 500  server_error
+        ├── BadRequest           400  invalid_request_error
+        │   └── AlreadyExists    400  ... code already_exists
+        ├── Unauthenticated      401
+        ├── Forbidden            403
+        ├── NotFound             404
+        ├── MethodNotAllowed     405
+        ├── BodyTooLarge         413
+        ├── RateLimited          429  requests
+        └── Unavailable          503  server_error
 
 Each class carries its HTTP status and its wire fields, so that the server that
 writes an error and the client that reads it share one truth. The named
@@ -20,11 +21,19 @@ behaviour table (E1-E23) stands beside each.
 from typing import Literal, Self
 
 
-class ApiError(Exception):
-    """An error with its wire form: `message`, `type`, `param`, `code` and an HTTP `status`."""
+class WeftError(Exception):
+    """The root: what a call of the client raises is one of these."""
+
+
+class ApiError(WeftError):
+    """An error with its wire form: `message`, `type`, `param`, `code` and an HTTP `status`.
+
+    A client also finds the `request_id` there, under which the server's log knows the request.
+    """
 
     status = 500
     type = "server_error"
+    request_id: str | None = None
     headers: tuple[tuple[bytes, bytes], ...] = ()
 
     def __init__(self, message: str, *, param: str | None = None, code: str | None = None) -> None:

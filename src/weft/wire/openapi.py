@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
-import weft
+from weft.domain import __version__
 from weft.wire.body import Body
 from weft.wire.example_objects import IDS, Example
 from weft.wire.examples import EXAMPLES
@@ -77,7 +77,7 @@ def document(version: str) -> dict[str, Any]:
             "summary": "The Threads API that you host yourself.",
             "description": _DESCRIPTION,
             "license": {"name": "MIT", "identifier": "MIT"},
-            "version": weft.__version__,
+            "version": __version__,
         },
         "servers": _servers(),
         # A server on which no key was made yet takes requests without one.
@@ -192,10 +192,10 @@ def _request_body(body: Body[Any, Any], examples: list[Example]) -> dict[str, An
     shown = {
         example.name: {"summary": example.summary, "value": example.body} for example in examples
     }
-    return {
-        "required": body.required,
-        "content": {_JSON: {"schema": schema, "examples": shown}},
-    }
+    content: dict[str, Any] = {"schema": schema}
+    if shown:
+        content["examples"] = shown
+    return {"required": body.required, "content": {_JSON: content}}
 
 
 def _restoring(struct: type[msgspec.Struct]) -> Schema:

@@ -26,6 +26,7 @@ from weft.wire.messages import (
     RestoreMessageRequest,
 )
 from weft.wire.models import ListModelsResponse, Model
+from weft.wire.names import snake
 from weft.wire.run_requests import (
     CreateRunRequest,
     CreateThreadAndRunRequest,
@@ -74,7 +75,7 @@ class Operation(NamedTuple):
     @property
     def function_name(self) -> str:
         """The operation id in snake case: the name of the function that does it."""
-        return "".join(f"_{char.lower()}" if char.isupper() else char for char in self.id)
+        return snake(self.id)
 
 
 # What each path parameter begins with, and how errors name the object.

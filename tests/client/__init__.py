@@ -1,0 +1,1 @@
+"""Weft's own client, against real servers."""

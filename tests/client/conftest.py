@@ -1,0 +1,27 @@
+"""Clients of the shared server, and an assistant that answers."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.harness import Server
+from weft import Client
+
+
+@pytest.fixture
+def url(server: Server) -> str:
+    """Where the shared server's API stands."""
+    return f"{server.address}/v1"
+
+
+@pytest.fixture
+def client(url: str) -> Iterator[Client]:
+    """A client of the shared server."""
+    with Client(url) as found:
+        yield found
+
+
+@pytest.fixture
+def assistant_id(client: Client) -> str:
+    """An assistant of the built-in model."""
+    return client.create_assistant(body={"model": "weft-demo"}).id
