@@ -151,9 +151,9 @@ def _stretch(place: Place, draw: Callable[[Strategy], Any]) -> None:
     """Take a value beyond the limits of its kind."""
     inner = place[0][place[1]]
     if isinstance(inner, str):
-        place[0][place[1]] = (inner or "x") * draw(st.sampled_from([65, 513, 1025]))
+        place[0][place[1]] = (inner[:2] or "x") * draw(st.sampled_from([65, 513, 1025]))
     elif isinstance(inner, list):
-        place[0][place[1]] = copy.deepcopy(inner) * 33
+        place[0][place[1]] = copy.deepcopy(inner[:4]) * 33  # each change may stretch it again
     elif isinstance(inner, dict):
         inner.update({f"k{index}": "v" for index in range(17)})
     else:
