@@ -412,7 +412,7 @@ def play(server: Server, number: int = 0) -> None:
         def __init__(self) -> None:
             super().__init__(server)
 
-    run_state_machine_as_test(Play, settings=examples(EXAMPLES, steps=STEPS))
+    run_state_machine_as_test(Play, settings=examples(EXAMPLES, steps=STEPS, is_slow=True))
 
 
 def test_any_operations_in_any_order_are_answered_as_the_model_says(keyed: Server) -> None:
