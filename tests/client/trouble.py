@@ -24,11 +24,15 @@ class Reply(NamedTuple):
     status: int | None
     body: bytes = b"{}"
     headers: Mapping[str, str] = {}
+    length: int | None = None  # to announce more than there is
 
     def as_bytes(self) -> bytes:
         """Return the answer as HTTP."""
         named = {"Content-Type": "application/json", **self.headers}
-        lines = [f"HTTP/1.1 {self.status} Scripted", f"Content-Length: {len(self.body)}"]
+        lines = [
+            f"HTTP/1.1 {self.status} Scripted",
+            f"Content-Length: {self.length or len(self.body)}",
+        ]
         lines += [f"{name}: {value}" for name, value in named.items()]
         return "\r\n".join([*lines, "", ""]).encode() + self.body
 
@@ -113,6 +117,8 @@ class Script:
                     stream.read(1)  # until the client has had enough
                     return
                 connection.sendall(reply.as_bytes())
+                if reply.length is not None:
+                    return
 
 
 def _read(stream: Any) -> Sent | None:
