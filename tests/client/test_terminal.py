@@ -4,8 +4,6 @@ import json
 import os
 import re
 import select
-import signal
-import socket
 import subprocess
 import sys
 import time
@@ -319,52 +317,3 @@ def test_a_chat_says_what_went_wrong_and_goes_on(url: str, tmp_path: Path) -> No
     assert "Go on with: weft chat --thread" in done.stdout
     done = run("chat", "--thread", "thread_no", url=url, folder=tmp_path, status=1)
     assert "weft: No thread found" in done.stderr
-
-
-def test_ctrl_c_stops_an_answer_and_the_chat_goes_on(
-    url: str, client: Client, tmp_path: Path, chats: list[Chatting]
-) -> None:
-    chats.append(chat := Chatting(url, tmp_path))
-    thread_id = re.findall(r"thread_\w+", chat.until(r"Ctrl-C stops an answer\.\n"))[0]
-    chat.say("Be slow")
-    chat.until(r"w3 ")
-    chat.process.send_signal(signal.SIGINT)
-    chat.until(r"\(stopped\)\n")
-    chat.say("Now be quick")
-    chat.until(r"be quick[^\n]*\n")
-    chat.end()
-    statuses = [run.status for run in client.list_runs(thread_id, order="asc")]
-    assert statuses == ["cancelled", "completed"]
-
-
-def test_a_chat_survives_a_restart_of_the_server_in_the_middle_of_an_answer(
-    tmp_path: Path, chats: list[Chatting]
-) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as held:
-        port = str(held.getsockname()[1])
-    server = Server(tmp_path / "data", "--port", port)
-    url = f"http://127.0.0.1:{port}/v1"
-    chats.append(chat := Chatting(url, tmp_path))
-    chat.until(r"Ctrl-C stops an answer\.\n")
-    chat.say("Be slow")
-    chat.until(r"w3 ")
-    server.kill()
-    with Server(tmp_path / "data", "--port", port):
-        chat.until(r"\(broken off\).*w0 w1 w2 ")
-        chat.process.send_signal(signal.SIGINT)
-        chat.until(r"\(stopped\)\n")
-        chat.say("Still there?")
-        chat.until(r"Still there\?[^\n]*\n")
-        chat.end()
-
-
-def test_an_answer_that_was_left_alone_is_shown_when_the_chat_goes_on(
-    url: str, client: Client, tmp_path: Path, assistant_id: str, chats: list[Chatting]
-) -> None:
-    thread = client.create_thread(body={"messages": [{"role": "user", "content": "Be slow"}]})
-    run = client.create_run(thread.id, body={"assistant_id": assistant_id})
-    chats.append(chat := Chatting(url, tmp_path, "--thread", thread.id))
-    chat.until(r"> Be slow\n.*w3 ")
-    client.cancel_run(thread.id, run.id)
-    chat.until(r"\(broken off\)\n")
-    chat.end()
