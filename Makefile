@@ -40,6 +40,7 @@ check: ## linters, types, layers, generated pages: exactly what CI runs
 	.venv/bin/lint-imports
 	$(python) scripts/reference.py --check
 	$(python) scripts/client_methods.py --check
+	$(python) scripts/lifecycle.py --check
 	@find src tests bench scripts \( -name '*.py' -o -name '*.sql' \) -exec awk \
 	  'FNR == 601 {print FILENAME ": more than 600 lines"; bad = 1} END {exit bad}' {} +
 

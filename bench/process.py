@@ -5,7 +5,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
@@ -17,32 +17,38 @@ ROOT = Path(__file__).parent.parent
 STOP_S = 20.0
 WEFT = (sys.executable, "-m", "weft", "serve", "--port", "0")
 WITH_FLOOR = (sys.executable, "-m", "bench.server")
+MODEL = (sys.executable, "-m", "bench.model_server")
 
 _ADDRESS = re.compile(r" at (http://[^\s/]+)")
 
 
-class Server:
-    """A server process on a data folder, on a free port of the loopback, with a key."""
+class Process:
+    """A server of any kind in a process of its own, which says at which address it is."""
 
     def __init__(
-        self, folder: Path, command: Sequence[str] = WITH_FLOOR, *, with_key: bool = True
+        self, command: Sequence[str], log_path: Path, settings: Mapping[str, str] | None = None
     ) -> None:
-        """Start it; its log stands beside the folder."""
-        self.key = ""
-        if with_key:
-            self.key = create_key(Settings(data_dir=str(folder)), "default", "bench")[1]
-        self._log_path = folder.with_name(f"{folder.name}.log")
-        with self._log_path.open("ab") as log:
+        """Start it where its log stands; `settings` go into its environment."""
+        self._log_path = log_path
+        with log_path.open("ab") as log:
             self.process = subprocess.Popen(
-                [*command, "--data-dir", str(folder)],
+                command,
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
-                env=environment(),
+                env={**environment(), **(settings or {})},
                 # Where there is no weft.toml of a developer.
-                cwd=folder.parent,
+                cwd=log_path.parent,
             )
         self.address = self._announced()
+
+    @property
+    def place(self) -> tuple[str, int]:
+        """Host and port."""
+        at = urlsplit(self.address)
+        assert at.hostname is not None
+        assert at.port is not None
+        return at.hostname, at.port
 
     def _announced(self) -> str:
         assert self.process.stdout is not None
@@ -55,6 +61,50 @@ class Server:
     def log(self) -> str:
         """Return what the server wrote to its log."""
         return self._log_path.read_text(encoding="utf-8", errors="replace")
+
+    def memory_mb(self) -> tuple[float, float]:
+        """Return the resident memory now and at its peak, in millions of bytes."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text(encoding="ascii")
+        found = dict(re.findall(r"^(VmRSS|VmHWM):\s+(\d+) kB$", status, re.MULTILINE))
+        return int(found["VmRSS"]) * 1024 / 1e6, int(found["VmHWM"]) * 1024 / 1e6
+
+    def cpu_s(self) -> float:
+        """Return the processor time that it has taken, all threads, in hundredths of a second."""
+        stat = Path(f"/proc/{self.process.pid}/stat").read_text(encoding="ascii")
+        user, system = stat.rpartition(")")[2].split()[11:13]
+        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+    def stop(self) -> None:
+        """End it as an operator would."""
+        self.process.terminate()
+        self.process.wait(STOP_S)
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+class Server(Process):
+    """A server process on a data folder, on a free port of the loopback, with a key."""
+
+    def __init__(
+        self,
+        folder: Path,
+        command: Sequence[str] = WITH_FLOOR,
+        *,
+        with_key: bool = True,
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
+        """Start it; its log stands beside the folder."""
+        self.key = ""
+        if with_key:
+            self.key = create_key(Settings(data_dir=str(folder)), "default", "bench")[1]
+        log_path = folder.with_name(f"{folder.name}.log")
+        super().__init__([*command, "--data-dir", str(folder)], log_path, settings)
 
     def ask(self, method: str, path: str, body: str = "") -> bytes:
         """Send one request and return the body of its answer, which must be a success."""
@@ -72,25 +122,6 @@ class Server:
         if answer.status != 200:
             raise RuntimeError(f"{method} {path}: {answer.status} {content[:500]!r}")
         return content
-
-    def memory_mb(self) -> tuple[float, float]:
-        """Return the resident memory now and at its peak, in millions of bytes."""
-        status = Path(f"/proc/{self.process.pid}/status").read_text(encoding="ascii")
-        found = dict(re.findall(r"^(VmRSS|VmHWM):\s+(\d+) kB$", status, re.MULTILINE))
-        return int(found["VmRSS"]) * 1024 / 1e6, int(found["VmHWM"]) * 1024 / 1e6
-
-    def stop(self) -> None:
-        """End it as an operator would."""
-        self.process.terminate()
-        self.process.wait(STOP_S)
-        assert self.process.stdout is not None
-        self.process.stdout.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
 
 
 def environment() -> dict[str, str]:

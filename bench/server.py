@@ -12,7 +12,7 @@ import cProfile
 import socket
 from collections.abc import Awaitable
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import uvloop
 
@@ -22,7 +22,7 @@ from weft.api.call import Answer, Call
 from weft.api.door import Door
 from weft.config import Settings
 from weft.domain.ids import Ids
-from weft.main import BACKLOG, _Server, now, opened
+from weft.main import BACKLOG, answer_on, now, opened
 from weft.wire.threads import as_read
 
 TEXT = "How does AI work? Explain it in simple terms."
@@ -108,7 +108,7 @@ async def serve(settings: Settings) -> None:
             _Bare(answers),
         )
         print(f"serving at http://127.0.0.1:{listening.getsockname()[1]}", flush=True)
-        await _Server(cast("App", crossing)).serve(sockets=[listening])
+        await answer_on(listening, crossing, on_stop=rooms.database.bells.close)
 
 
 def main() -> None:

@@ -22,6 +22,12 @@ class Scale(NamedTuple):
     requests: int  # before memory is read
     starts: int
     fsyncs: int
+    first_tokens: int  # heard through Weft and directly, in turns
+    runs: int  # at the same time
+    run_s: float  # how long each takes
+    rates: int  # tried at most, to find the highest
+    rate_s: float  # how long each is tried
+    followers: int
 
 
 FULL = Scale(
@@ -34,6 +40,12 @@ FULL = Scale(
     requests=1_000_000,
     starts=5,
     fsyncs=1_000,
+    first_tokens=200,
+    runs=1_000,
+    run_s=30,
+    rates=9,
+    rate_s=10,
+    followers=10_000,
 )
 QUICK = Scale(
     seconds=0.5,
@@ -45,6 +57,12 @@ QUICK = Scale(
     requests=5_000,
     starts=2,
     fsyncs=100,
+    first_tokens=10,
+    runs=50,
+    run_s=2,
+    rates=2,
+    rate_s=2,
+    followers=500,
 )
 
 Side = Callable[[], Load]

@@ -6,22 +6,14 @@ status is 0 only if every answer was right.
 
 import http.client
 import json
-import os
-import re
-import subprocess
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http import HTTPStatus
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-WIDTH = 96
-SHOWN_ITEMS = 2  # of a list that does not fit one line
-START_S = 10.0
+from demo_runs import tell_runs
+from demo_stage import AN_INSTANT, Demo, Like, Wrong, paint, running, say
 
 THE_EXAMPLE = {
     "created_at": 1699012949,
@@ -30,199 +22,6 @@ THE_EXAMPLE = {
     "object": "thread",
     "tool_resources": {},
 }
-
-
-class Like(NamedTuple):
-    """A text that matches `pattern`, where the exact one is not known beforehand."""
-
-    pattern: str
-
-
-class Wrong(Exception):
-    """An answer that was not as it has to be."""
-
-
-AN_INSTANT = int  # unix seconds: any whole number
-
-
-# --- showing --------------------------------------------------------------------------------
-
-
-def _painted() -> bool:
-    return sys.stdout.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
-
-
-def paint(style: str, text: str) -> str:
-    """Return `text` in a style, where colours are welcome."""
-    codes = {"bold": "1", "faint": "2", "green": "32", "red": "31", "cyan": "36"}
-    return f"\033[{codes[style]}m{text}\033[0m" if _painted() else text
-
-
-def pretty(value: Any, width: int = WIDTH) -> str:
-    """Return JSON for a reader: lines are filled up to `width`, a long list is cut."""
-    line = json.dumps(value, ensure_ascii=False)
-    if not isinstance(value, dict | list) or not value or len(line) <= width:
-        return line
-    if isinstance(value, dict):
-        opening, closing = "{}"
-        pieces = [f"{json.dumps(key)}: {pretty(item, width - 2)}" for key, item in value.items()]
-    else:
-        opening, closing = "[]"
-        pieces = [pretty(item, width - 2) for item in value[:SHOWN_ITEMS]]
-        if len(value) > SHOWN_ITEMS:
-            pieces.append(f"... {len(value) - SHOWN_ITEMS} more")
-    lines = [pieces[0]]
-    for piece in pieces[1:]:
-        is_short = "\n" not in piece + lines[-1] and len(lines[-1]) + len(piece) < width - 4
-        if is_short:
-            lines[-1] += f", {piece}"
-        else:
-            lines.append(piece)
-    joined = ",\n".join(lines).replace("\n", "\n  ")
-    return f"{opening}\n  {joined}\n{closing}"
-
-
-def say(text: str = "", margin: str = "") -> None:
-    """Print every line of `text` behind a margin."""
-    try:
-        for line in text.split("\n"):
-            print(f"{margin}{line}".rstrip(), flush=True)
-    except BrokenPipeError:  # the reader went away, as `head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
-
-
-# --- checking -------------------------------------------------------------------------------
-
-
-def differences(expected: Any, got: Any, path: str = "") -> Iterator[str]:
-    """Yield what is not as expected, each with its path. `Like` and types stand for a value."""
-    where = path or "the answer"
-    if isinstance(expected, dict) and isinstance(got, dict):
-        for key in expected.keys() | got.keys():
-            inner = f"{path}.{key}" if path else key
-            if key not in got:
-                yield f"{inner} is missing; expected {expected[key]!r}"
-            elif key not in expected:
-                yield f"{inner} is {got[key]!r}; expected none"
-            else:
-                yield from differences(expected[key], got[key], inner)
-    elif isinstance(expected, list) and isinstance(got, list) and len(expected) == len(got):
-        for index, pair in enumerate(zip(expected, got, strict=True)):
-            yield from differences(*pair, f"{path}[{index}]")
-    elif isinstance(expected, Like):
-        if not isinstance(got, str) or not re.fullmatch(expected.pattern, got):
-            yield f"{where} is {got!r}; expected a text like {expected.pattern}"
-    elif isinstance(expected, type):
-        if type(got) is not expected:
-            yield f"{where} is {got!r}; expected some {expected.__name__}"
-    elif type(got) is not type(expected) or got != expected:
-        yield f"{where} is {got!r}; expected {expected!r}"
-
-
-# --- the server and its client --------------------------------------------------------------
-
-
-class Server:
-    """`weft serve` on a folder, at a free port."""
-
-    def __init__(self, data: Path) -> None:
-        settings = {k: v for k, v in os.environ.items() if not k.startswith("WEFT_")}
-        self.process = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "weft", "serve", "--port", "0"),
-                *("--data-dir", str(data), "--log-level", "warning"),
-            ],
-            stdout=subprocess.PIPE,
-            text=True,
-            cwd=data.parent,
-            env=settings,
-        )
-        assert self.process.stdout is not None
-        # A server that says nothing is ended, and so is the wait for its word.
-        guard = threading.Timer(START_S, self.process.kill)
-        guard.start()
-        for line in self.process.stdout:
-            if found := re.search(r"http://([\d.]+):(\d+)", line):
-                guard.cancel()
-                self.host, self.port = found[1], int(found[2])
-                return
-        guard.cancel()
-        raise Wrong("the server did not start; what it said stands above")
-
-    def kill(self) -> None:
-        """End it as a power cut would: SIGKILL."""
-        self.process.kill()
-        self.process.wait()
-        assert self.process.stdout is not None
-        self.process.stdout.close()
-
-
-@contextmanager
-def running(data: Path) -> Iterator[Server]:
-    """Run a server and end it in the end, whatever happens."""
-    server = Server(data)
-    try:
-        yield server
-    finally:
-        server.kill()
-
-
-class Demo:
-    """Sends requests and tells what happened."""
-
-    def __init__(self, server: Server) -> None:
-        self._connection = http.client.HTTPConnection(server.host, server.port, timeout=10)
-        self.checked = 0
-
-    def step(
-        self,
-        title: str,
-        request: str,
-        body: Any = None,
-        *,
-        status: int = 200,
-        expected: Any,
-    ) -> Any:
-        """Send a request such as `GET /v1/threads`, show it, and return its checked answer.
-
-        Raises: Wrong when the answer is another than expected.
-        """
-        say()
-        say(paint("bold", title))
-        say(paint("cyan", request), "  > ")
-        if body is not None:
-            say(pretty(body), "  > ")
-        got_status, answer, elapsed_ms = self._send(request, body)
-        say(paint("faint", f"{_named(got_status)}, {elapsed_ms:.1f} ms"), "  < ")
-        say(pretty(answer), "  < ")
-        wrong = list(differences(expected, answer))
-        if got_status != status:
-            wrong.insert(0, f"the status is {got_status}; expected {_named(status)}")
-        if wrong:
-            raise Wrong("\n".join(wrong))
-        self.checked += 1
-        say(f"  {paint('green', 'ok')}")
-        return answer
-
-    def _send(self, request: str, body: Any) -> tuple[int, Any, float]:
-        method, path = request.split(" ")
-        sent = None if body is None else json.dumps(body).encode()
-        headers = {} if body is None else {"Content-Type": "application/json"}
-        started = time.perf_counter()
-        self._connection.request(method, path, sent, headers)
-        response = self._connection.getresponse()
-        raw = response.read()
-        elapsed_ms = (time.perf_counter() - started) * 1000
-        return response.status, json.loads(raw), elapsed_ms
-
-    def close(self) -> None:
-        """Let go of the connection."""
-        self._connection.close()
-
-
-def _named(status: int) -> str:
-    return f"{status} {HTTPStatus(status).phrase}"
 
 
 # --- the story ------------------------------------------------------------------------------
@@ -389,6 +188,7 @@ def tell(data: Path) -> int:
         messages = tell_threads(demo)
         tell_restore(demo)
         tell_error(demo)
+        tell_runs(demo)
         say()
         say(paint("bold", "Kill the server (SIGKILL, no goodbye) and start it again"))
     demo.close()

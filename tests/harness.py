@@ -9,11 +9,15 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import httpx2
 
+if TYPE_CHECKING:
+    from tests.contract.checker import Event
+
 START_S = 20.0
+EVENTS = "text/event-stream; charset=utf-8"
 
 
 class Server:
@@ -89,8 +93,6 @@ class Api:
         params: Mapping[str, Any] | None = None,
     ) -> httpx2.Response:
         """Send a request (`body` as JSON, or `raw` as it is) and return the answer, checked."""
-        from tests.contract.checker import check_answer
-
         sent = dict(headers or {})
         content = raw
         if body is not None:
@@ -99,8 +101,7 @@ class Api:
         answer = self.http.request(
             method, self.prefix + path, content=content, headers=sent, params=params
         )
-        assert answer.headers["x-request-id"].startswith("req_")
-        check_answer(method, path.partition("?")[0], answer.status_code, answer.json())
+        _check(answer, method, path.partition("?")[0])
         return answer
 
     def ok(self, method: str, path: str, body: Any = None, **how: Any) -> Any:
@@ -108,6 +109,15 @@ class Api:
         answer = self.call(method, path, body, **how)
         assert answer.status_code == 200, answer.text
         return answer.json()
+
+    def events(self, method: str, path: str, body: Any = None, **how: Any) -> "list[Event]":
+        """Send a request that must be answered by a whole stream and return its events."""
+        from tests.contract.checker import check_events
+
+        answer = self.call(method, path, body, **how)
+        assert answer.status_code == 200, answer.text
+        assert answer.headers["content-type"] == EVENTS
+        return check_events(answer.content)
 
     def error(self, method: str, path: str, body: Any = None, **how: Any) -> tuple[int, Any]:
         """Send a request that must fail and return (status, error object)."""
@@ -118,6 +128,18 @@ class Api:
     def close(self) -> None:
         """Let go of the connections."""
         self.http.close()
+
+
+def _check(answer: httpx2.Response, method: str, path: str) -> None:
+    """Hold an answer against the contract."""
+    from tests.contract.checker import check_answer, check_events
+
+    assert answer.headers["x-request-id"].startswith("req_")
+    if answer.headers["content-type"] == EVENTS:
+        assert answer.status_code == 200
+        check_events(answer.content)
+    else:
+        check_answer(method, path, answer.status_code, answer.json())
 
 
 def weft(*arguments: str, cwd: Path, status: int = 0) -> subprocess.CompletedProcess[str]:

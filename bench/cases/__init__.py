@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from bench.cases import floor, patience, scale, weight
+from bench.cases import floor, followers, patience, runs, scale, weight
 from bench.report import Result
 from bench.stage import Stage
 
@@ -16,6 +16,10 @@ CASES: dict[str, Case] = {
     "creation": scale.creation,
     "slow-reader": patience.slow_reader,
     "idle-connections": patience.idle_connections,
+    "run-latency": runs.latency,
+    "run-many": runs.many,
+    "run-rate": runs.rate,
+    "followers": followers.followers,
     "memory": weight.memory,
     "start": weight.start,
 }

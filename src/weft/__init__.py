@@ -2,15 +2,17 @@
 
 The house, room by room (imports point downwards only):
 
-    cli        the command line: weft serve, keys, backup
+    cli        the command line: weft serve, keys, backup, doctor
+    doctor     looks at what a server would run on
     main       builds the rooms, starts and stops them in order
     api        one module for each resource, one function for each operation
     client     calls any API by its OpenAPI document; weft call, weft help, weft chat
-    engine     what happens by itself: timed chores
+    engine     what happens by itself: runs and timed chores
+    llm        who answers: any OpenAI-style endpoint, and a demo that needs none
     store      every object as one transaction: SQLite, named SQL, migrations
     wire       the contract, written once: structs, operations, OpenAPI, errors
     config     settings; the only reader of the environment
-    domain     ids and errors: no I/O, no clock
+    domain     ids, errors, the life of a run: no I/O, no clock
 """
 
 from typing import TYPE_CHECKING, Any

@@ -108,6 +108,12 @@ def _parser() -> argparse.ArgumentParser:
     backup.add_argument("file", type=Path, help="the file to write; it must not exist yet")
     backup.set_defaults(act=_backup)
 
+    doctor = commands.add_parser(
+        "doctor", parents=[folder], help="check the disk, the database, the keys and each model"
+    )
+    doctor.add_argument("--model", metavar="NAME", help="also ask this model")
+    doctor.set_defaults(act=_doctor)
+
     from weft.client import terminal
 
     terminal.register(commands)
@@ -137,7 +143,8 @@ def _serve(chosen: argparse.Namespace) -> int:
     logging.basicConfig(
         level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    for library in ("uvicorn", "httpx2"):  # a line for each request is noise
+        logging.getLogger(library).setLevel(logging.WARNING)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(serve(settings))
     return 0
@@ -202,6 +209,17 @@ def _backup(chosen: argparse.Namespace) -> int:
         "weft.db, weft.db-wal and weft.db-shm from the data folder and put it there as weft.db."
     )
     return 0
+
+
+def _doctor(chosen: argparse.Namespace) -> int:
+    from weft.doctor import Finding, run
+
+    def show(finding: Finding) -> None:
+        print(
+            f"{'ok  ' if finding.is_well else 'MEND'}  {finding.what}: {finding.says}", flush=True
+        )
+
+    return 0 if run(_settings(chosen), chosen.model, show) else 1
 
 
 def _date(instant: int) -> str:

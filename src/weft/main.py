@@ -2,20 +2,23 @@
 
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 import re
+import resource
+import signal
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from types import FrameType
 
 import uvicorn
 from msgspec.structs import asdict
 
-from weft.api.app import App
+from weft.api.app import App, Receive, Scope, Send
 from weft.api.call import Rooms
 from weft.api.door import Door
 from weft.api.protocol import Protocol
@@ -25,6 +28,7 @@ from weft.engine.drive import Engineering
 from weft.engine.keeper import keep
 from weft.engine.worker import EmbeddedEngine
 from weft.llm.catalog import Catalog, Endpoint
+from weft.llm.model import ModelError
 from weft.llm.tokens import Calibration
 from weft.store import keys
 from weft.store.database import Refused, Statement
@@ -34,7 +38,10 @@ from weft.store.sqlite import Sqlite, backup, migrate
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 BACKLOG = 2048
 PROJECT_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
+GC_ALLOCATIONS = 20_000  # between looks of the collector: a request leaves no cycles
 GRACE_S = 8  # how long requests may finish after SIGTERM
+
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 logger = logging.getLogger("weft")
 
@@ -53,15 +60,26 @@ def now_us() -> int:
     return time.time_ns() // 1000
 
 
+def catalog(settings: Settings) -> Catalog:
+    """Return the models that are configured.
+
+    Raises: CannotStart for an endpoint that cannot be used.
+    """
+    try:
+        return Catalog([Endpoint(**asdict(found)) for found in settings.endpoints])
+    except ModelError as error:
+        raise CannotStart(error.message) from error
+
+
 @contextlib.asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[Rooms]:
     """Open the store, brought up to date, with its chores running; close it in the end."""
+    models = catalog(settings)
     path = database_in(settings.data_path)
     for step in migrate(path):
         logger.info("applied migration %s", step)
     database = Sqlite(path)
     ids = Ids(now_us)
-    models = Catalog([Endpoint(**asdict(found)) for found in settings.endpoints])
     tools = Engineering(
         database,
         ids,
@@ -90,6 +108,7 @@ async def serve(settings: Settings) -> None:
 
     Raises: CannotStart, store.folder.FolderHeld, store.migrations.MigrationError.
     """
+    _allow_many_connections()
     listening = _listen(settings)
     address = _url(settings, listening)
     with listening, FolderLock(settings.data_path, f"process {os.getpid()} at {address}"):
@@ -107,12 +126,22 @@ async def serve(settings: Settings) -> None:
                 max_body_bytes=settings.max_body_bytes,
             )
             _announce(settings, address, has_keys)
-            await _Server(app, rooms.database.bells.close).serve(sockets=[listening])
+            await answer_on(listening, app, on_stop=rooms.database.bells.close)
+
+
+async def answer_on(
+    listening: socket.socket, app: Application, *, on_stop: Callable[[], None]
+) -> None:
+    """Answer requests until SIGINT or SIGTERM; `on_stop` is called then, and ends the streams."""
+    # What was made so far stays: the collector need not look at it again.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GC_ALLOCATIONS)
+    await _Server(app, on_stop).serve(sockets=[listening])
 
 
 class _Server(uvicorn.Server):
-    def __init__(self, app: App, on_stop: Callable[[], None]) -> None:
-        """`on_stop` is called when the server is told to stop: streams end there."""
+    def __init__(self, app: Application, on_stop: Callable[[], None]) -> None:
         self._on_stop = on_stop
         super().__init__(
             uvicorn.Config(
@@ -131,19 +160,28 @@ class _Server(uvicorn.Server):
         )
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Begin to stop."""
+        """Begin to stop: no new connection is taken, streams end, requests have their time."""
         super().handle_exit(sig, frame)
-        asyncio.get_running_loop().call_soon_threadsafe(self._on_stop)
+        self._on_stop()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Take SIGINT and SIGTERM for a wish to stop.
+        """Take SIGINT and SIGTERM for a wish to stop, from now to the end of the process.
 
-        uvicorn would raise them once more in the end, and die before the database is closed.
+        uvicorn would give them back once it has served, and raise them again: the process would
+        die before the database is closed.
         """
-        with super().capture_signals():
-            yield
-            self._captured_signals.clear()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        yield
+
+
+def _allow_many_connections() -> None:
+    """Use as many files as the system lets this process have: each stream takes two."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _listen(settings: Settings) -> socket.socket:

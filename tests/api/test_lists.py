@@ -166,7 +166,7 @@ def test_a_page_is_written_like_the_objects_on_it(shelf: Shelf) -> None:
         assert shelf.api.call("GET", f"{shelf.path}/{one['id']}").content in answer.content
 
 
-# --- 1,000 messages in one burst ----------------------------------------------------------------
+# --- 1,000 messages in one burst -----------------------------------------------------------------
 
 
 class Burst(NamedTuple):
@@ -241,7 +241,7 @@ def test_a_page_ends_at_16_mebibytes_and_the_next_goes_on(tmp_path: Path) -> Non
         assert (ids(back["data"]), back["has_more"]) == (made[:2], False)
 
 
-# --- finding threads by metadata ------------------------------------------------------------------
+# --- finding threads by metadata -----------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -237,3 +237,10 @@ def test_a_thread_may_start_with_32_messages(api: Api) -> None:
     listed = everything(api, f"/threads/{thread_id}/messages", order="asc", limit=100)
     assert [m["content"][0]["text"]["value"] for m in listed] == texts
     assert json.dumps(listed).count(thread_id) == 32
+
+
+def test_null_empties_one_resource_and_leaves_the_other(api: Api) -> None:
+    thread_id = a_thread(api, tool_resources=RESOURCES)
+    change = {"tool_resources": {"code_interpreter": None}}
+    changed = api.ok("POST", f"/threads/{thread_id}", change)
+    assert changed["tool_resources"] == {"file_search": RESOURCES["file_search"]}

@@ -15,13 +15,16 @@ from typing import Any
 
 import pytest
 
+from tests.api.running import gated
 from tests.harness import Server, weft
+from tests.llm.upstream import Upstream, serving, text
 from weft import Client
 from weft.client.contract import contract
 from weft.client.terminal import parameters
 from weft.config import Access, load_access
 
 TIMEOUT_S = 30.0
+MODEL = "slow-one"
 
 
 def run(
@@ -270,6 +273,49 @@ def chats() -> Iterator[list[Chatting]]:
         chat.process.communicate()
 
 
+class Slow:
+    """A server whose model says a word when the gate lets it."""
+
+    def __init__(self, folder: Path, upstream: Upstream) -> None:
+        self.upstream = upstream
+        self.answer, self.gate = gated("warp ", "weft ", "loom")
+        upstream.play(self.answer)
+        with socket.create_server(("127.0.0.1", 0)) as held:
+            self._port = str(held.getsockname()[1])
+        self._folder = folder
+        self._server = self._start()
+        self.client = Client(f"http://127.0.0.1:{self._port}/v1")
+
+    def _start(self) -> Server:
+        env = {"WEFT_MODEL_URL": self.upstream.url}
+        return Server(self._folder / "data", "--port", self._port, env=env)
+
+    def restart(self) -> None:
+        """Kill the server and start it again."""
+        self._server.kill()
+        self._server = self._start()
+
+    def chat(self, *flags: str) -> Chatting:
+        """Begin a chat."""
+        url = f"http://127.0.0.1:{self._port}/v1"
+        return Chatting(url, self._folder, "--model", MODEL, *flags)
+
+    def close(self) -> None:
+        """End the server."""
+        self.gate.open()
+        self.client.close()
+        self._server.stop()
+
+
+@pytest.fixture
+def slow(tmp_path: Path) -> Iterator[Slow]:
+    """A server with a slow model."""
+    with serving() as upstream:
+        found = Slow(tmp_path, upstream)
+        yield found
+        found.close()
+
+
 def test_a_chat_answers_keeps_its_thread_and_goes_on_with_it(
     url: str, client: Client, tmp_path: Path, chats: list[Chatting]
 ) -> None:
@@ -321,50 +367,57 @@ def test_a_chat_says_what_went_wrong_and_goes_on(url: str, tmp_path: Path) -> No
     assert "weft: No thread found" in done.stderr
 
 
-def test_ctrl_c_stops_an_answer_and_the_chat_goes_on(
-    url: str, client: Client, tmp_path: Path, chats: list[Chatting]
-) -> None:
-    chats.append(chat := Chatting(url, tmp_path))
-    thread_id = re.findall(r"thread_\w+", chat.until(r"Ctrl-C stops an answer\.\n"))[0]
-    chat.say("Be slow")
-    chat.until(r"w3 ")
+def begun(chat: Chatting) -> str:
+    """Wait until a chat listens, and return its thread."""
+    return str(re.findall(r"thread_\w+", chat.until(r"Ctrl-C stops an answer\.\n"))[0])
+
+
+def test_ctrl_c_stops_an_answer_and_the_chat_goes_on(slow: Slow, chats: list[Chatting]) -> None:
+    chats.append(chat := slow.chat())
+    thread_id = begun(chat)
+    slow.upstream.play(slow.answer, text("quick as a shuttle"))
+    slow.gate.let(2)
+    chat.say("Take your time")
+    chat.until(r"warp weft ")
     chat.process.send_signal(signal.SIGINT)
     chat.until(r"\(stopped\)\n")
     chat.say("Now be quick")
-    chat.until(r"be quick[^\n]*\n")
+    chat.until(r"quick as a shuttle\n")
     chat.end()
-    statuses = [run.status for run in client.list_runs(thread_id, order="asc")]
+    statuses = [run.status for run in slow.client.list_runs(thread_id, order="asc")]
     assert statuses == ["cancelled", "completed"]
 
 
 def test_a_chat_survives_a_restart_of_the_server_in_the_middle_of_an_answer(
-    tmp_path: Path, chats: list[Chatting]
+    slow: Slow, chats: list[Chatting]
 ) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as held:
-        port = str(held.getsockname()[1])
-    server = Server(tmp_path / "data", "--port", port)
-    url = f"http://127.0.0.1:{port}/v1"
-    chats.append(chat := Chatting(url, tmp_path))
-    chat.until(r"Ctrl-C stops an answer\.\n")
-    chat.say("Be slow")
-    chat.until(r"w3 ")
-    server.kill()
-    with Server(tmp_path / "data", "--port", port):
-        chat.until(r"\(broken off\).*w0 w1 w2 ")
-        chat.process.send_signal(signal.SIGINT)
-        chat.until(r"\(stopped\)\n")
-        chat.say("Still there?")
-        chat.until(r"Still there\?[^\n]*\n")
-        chat.end()
+    chats.append(chat := slow.chat())
+    thread_id = begun(chat)
+    slow.gate.let(2)
+    chat.say("Take your time")
+    chat.until(r"warp weft ")
+    slow.restart()
+    # What was said is told to be broken off, and the answer begins anew.
+    chat.until(r"\(broken off\)\nwarp weft ")
+    slow.gate.open()
+    chat.until(r"loom\n")
+    chat.say("Still there?")
+    chat.until(r"warp weft loom\n")
+    chat.end()
+    roles = [message.role for message in slow.client.list_messages(thread_id, order="asc")]
+    assert roles == ["user", "assistant", "assistant", "user", "assistant"]
 
 
 def test_an_answer_that_was_left_alone_is_shown_when_the_chat_goes_on(
-    url: str, client: Client, tmp_path: Path, assistant_id: str, chats: list[Chatting]
+    slow: Slow, chats: list[Chatting]
 ) -> None:
-    thread = client.create_thread(body={"messages": [{"role": "user", "content": "Be slow"}]})
-    run = client.create_run(thread.id, body={"assistant_id": assistant_id})
-    chats.append(chat := Chatting(url, tmp_path, "--thread", thread.id))
-    chat.until(r"> Be slow\n.*w3 ")
-    client.cancel_run(thread.id, run.id)
-    chat.until(r"\(broken off\)\n")
+    message = {"role": "user", "content": "Take your time"}
+    thread = slow.client.create_thread(body={"messages": [message]})
+    assistant = slow.client.create_assistant(body={"model": MODEL})
+    slow.client.create_run(thread.id, body={"assistant_id": assistant.id})
+    slow.gate.let(2)
+    chats.append(chat := slow.chat("--thread", thread.id))
+    chat.until(r"> Take your time\n.*warp weft ")
+    slow.gate.open()
+    chat.until(r"loom\n")
     chat.end()

@@ -2,11 +2,13 @@
 
 The document lets an answer grow new properties, as clients must; here a property that
 the document does not know is a fault, so that nothing is answered that is not described.
+Streams are held against the recorded framing to the byte.
 """
 
+import json
 import re
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import jsonschema_rs
 
@@ -36,6 +38,61 @@ def check_answer(method: str, path: str, status: int, body: Any) -> None:
     _validate(validator, where, body)
 
 
+# A keep-alive has one line feed, so that it joins the next block.
+_FRAME = re.compile(rb"(?:: ping\n)*(?:id: (\d+)\n)?event: (\S+)\ndata: ([^\n]+)\n\n")
+_PINGS = re.compile(rb"(?:: ping\n)*")
+DONE = "done"
+
+
+class Event(NamedTuple):
+    """One event of a stream."""
+
+    number: int
+    name: str
+    data: Any
+
+
+def check_events(stream: bytes, *, is_cut: bool = False) -> list[Event]:
+    """Return the events of a stream, without `done`.
+
+    Raises: AssertionError unless each frame is as the document promises and framed to the byte,
+    the numbers have no gap, and `done` stands last; `is_cut` allows it to end behind any frame.
+    """
+    frames, rest = _frames(stream)
+    assert _PINGS.fullmatch(rest), f"no frame: {rest!r}"
+    if not is_cut:
+        assert rest == b"", f"something stands behind done: {rest!r}"
+        assert frames, "the stream is empty"
+        assert frames.pop() == (b"", DONE, "[DONE]"), "the last frame is not done"
+    assert DONE not in [name for _, name, _ in frames], "done stands in the middle"
+    events = [Event(int(number or 0), name, json.loads(data)) for number, name, data in frames]
+    for event, (_, _, data) in zip(events, frames, strict=True):
+        where = f"event {event.number} {event.name}"
+        _validate(validator_of_events(), where, {"event": event.name, "data": event.data})
+        written = json.dumps(event.data, ensure_ascii=False, separators=(",", ":"))
+        assert data == written, f"{where}: its JSON is not compact, raw UTF-8: {data}"
+    numbers = [event.number for event in events]
+    assert numbers == list(range(numbers[0], numbers[0] + len(numbers)) if numbers else [])
+    return events
+
+
+def _frames(stream: bytes) -> tuple[list[tuple[bytes, str, str]], bytes]:
+    """Return (number, event, data) of each frame, and what stands behind the last."""
+    found, at = [], 0
+    while match := _FRAME.match(stream, at):
+        number, name, data = match.groups(default=b"")
+        found.append((number, name.decode(), data.decode()))
+        at = match.end()
+    return found, stream[at:]
+
+
+@cache
+def validator_of_events() -> jsonschema_rs.Draft202012Validator:
+    """Return the strict validator of a stream's frames, as `event` and `data`."""
+    schema = {"$ref": "#/components/schemas/AssistantStreamEvent"}
+    return jsonschema_rs.Draft202012Validator({**schema, "components": _strict_components()})
+
+
 def _validate(validator: jsonschema_rs.Draft202012Validator | None, where: str, body: Any) -> None:
     assert validator is not None
     faults = [f"{fault.instance_path}: {fault.message}" for fault in validator.iter_errors(body)]
@@ -50,17 +107,19 @@ def contract() -> dict[str, Any]:
 
 @cache
 def _templates() -> dict[str, re.Pattern[str]]:
+    # What is written out goes ahead of what a parameter would take: /threads/runs.
+    ordered = sorted(contract()["paths"], key=lambda template: template.count("{"))
     return {
         template: re.compile(re.sub(r"\\\{\w+\\\}", "[^/]*", re.escape(template)) + "/?")
-        for template in contract()["paths"]
+        for template in ordered
     }
 
 
 def template_of(method: str, path: str) -> str | None:
     """Return the path of the document that an address belongs to, or None."""
     for template, pattern in _templates().items():
-        if pattern.fullmatch(path) and method.lower() in contract()["paths"][template]:
-            return template
+        if pattern.fullmatch(path):
+            return template if method.lower() in contract()["paths"][template] else None
     return None
 
 

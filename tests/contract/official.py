@@ -4,6 +4,7 @@
 path to it: `content[].text.value` is the value of the text of each item of the content.
 """
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 
@@ -26,11 +27,11 @@ class OfficialSchema(NamedTuple):
     properties: frozenset[str]
 
 
-_PAGING = ("limit", "order", "after", "before")
+PAGING = ("limit", "order", "after", "before")
 
 OPERATIONS = (
     OfficialOperation(
-        "listAssistants", "GET", "/assistants", (), _PAGING, None, "ListAssistantsResponse"
+        "listAssistants", "GET", "/assistants", (), PAGING, None, "ListAssistantsResponse"
     ),
     OfficialOperation(
         "createAssistant",
@@ -97,7 +98,7 @@ OPERATIONS = (
         "GET",
         "/threads/{thread_id}/messages",
         ("thread_id",),
-        (*_PAGING, "run_id"),
+        (*PAGING, "run_id"),
         None,
         "ListMessagesResponse",
     ),
@@ -140,17 +141,24 @@ OPERATIONS = (
 )
 
 
-def _schema(required: str, properties: str) -> OfficialSchema:
-    return OfficialSchema(frozenset(required.split()), frozenset(properties.split()))
+def schema(
+    required: str, properties: str, *, within: Mapping[str, OfficialSchema] | None = None
+) -> OfficialSchema:
+    """Return a schema from words; `within` are properties that are of a schema themselves."""
+    names = set(properties.split())
+    for name, inner in (within or {}).items():
+        names |= {f"{name}.{each}" for each in inner.properties}
+    return OfficialSchema(frozenset(required.split()), frozenset(names))
 
 
-def _page_of(item: OfficialSchema) -> OfficialSchema:
+def page_of(item: OfficialSchema) -> OfficialSchema:
+    """Return the schema of a page of objects."""
     names = frozenset({"object", "data", "first_id", "last_id", "has_more"})
     return OfficialSchema(names, names | {f"data[].{name}" for name in item.properties})
 
 
 _SCHEMAS = {
-    "AssistantObject": _schema(
+    "AssistantObject": schema(
         "id object created_at name description model instructions tools metadata",
         """
         created_at description id instructions metadata model name object response_format
@@ -166,7 +174,7 @@ _SCHEMAS = {
         tools[].function.strict tools[].type top_p
         """,
     ),
-    "CreateAssistantRequest": _schema(
+    "CreateAssistantRequest": schema(
         "model",
         """
         description instructions metadata model name reasoning_effort response_format
@@ -190,7 +198,7 @@ _SCHEMAS = {
         tools[].function.strict tools[].type top_p
         """,
     ),
-    "CreateMessageRequest": _schema(
+    "CreateMessageRequest": schema(
         "role content",
         """
         attachments attachments[].file_id attachments[].tools attachments[].tools[].type
@@ -199,7 +207,7 @@ _SCHEMAS = {
         content[].type metadata role
         """,
     ),
-    "CreateThreadRequest": _schema(
+    "CreateThreadRequest": schema(
         "",
         """
         messages messages[].attachments messages[].attachments[].file_id
@@ -221,25 +229,25 @@ _SCHEMAS = {
         tool_resources.file_search.vector_stores[].metadata
         """,
     ),
-    "DeleteAssistantResponse": _schema(
+    "DeleteAssistantResponse": schema(
         "id object deleted",
         """
         deleted id object
         """,
     ),
-    "DeleteMessageResponse": _schema(
+    "DeleteMessageResponse": schema(
         "id object deleted",
         """
         deleted id object
         """,
     ),
-    "DeleteThreadResponse": _schema(
+    "DeleteThreadResponse": schema(
         "id object deleted",
         """
         deleted id object
         """,
     ),
-    "MessageObject": _schema(
+    "MessageObject": schema(
         """
         id object created_at thread_id status incomplete_details completed_at incomplete_at
         role content assistant_id run_id attachments metadata
@@ -259,7 +267,7 @@ _SCHEMAS = {
         status thread_id
         """,
     ),
-    "ModifyAssistantRequest": _schema(
+    "ModifyAssistantRequest": schema(
         "",
         """
         description instructions metadata model name reasoning_effort response_format
@@ -275,13 +283,13 @@ _SCHEMAS = {
         tools[].function.strict tools[].type top_p
         """,
     ),
-    "ModifyMessageRequest": _schema(
+    "ModifyMessageRequest": schema(
         "",
         """
         metadata
         """,
     ),
-    "ModifyThreadRequest": _schema(
+    "ModifyThreadRequest": schema(
         "",
         """
         metadata tool_resources tool_resources.code_interpreter
@@ -289,7 +297,7 @@ _SCHEMAS = {
         tool_resources.file_search.vector_store_ids
         """,
     ),
-    "ThreadObject": _schema(
+    "ThreadObject": schema(
         "id object created_at tool_resources metadata",
         """
         created_at id metadata object tool_resources tool_resources.code_interpreter
@@ -301,6 +309,6 @@ _SCHEMAS = {
 
 SCHEMAS = {
     **_SCHEMAS,
-    "ListAssistantsResponse": _page_of(_SCHEMAS["AssistantObject"]),
-    "ListMessagesResponse": _page_of(_SCHEMAS["MessageObject"]),
+    "ListAssistantsResponse": page_of(_SCHEMAS["AssistantObject"]),
+    "ListMessagesResponse": page_of(_SCHEMAS["MessageObject"]),
 }

@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 
-from tests.contract.checker import check_answer
+from tests.contract.checker import check_answer, check_events
+from weft.wire.example_objects import THREAD_ID
+from weft.wire.examples import EXAMPLES
 
 THREAD = {
     "id": "thread_abc123",
@@ -58,3 +60,61 @@ def test_a_promised_answer_passes(method: str, path: str, status: int, body: Any
 def test_anything_else_is_refused(method: str, path: str, status: int, body: Any) -> None:
     with pytest.raises(AssertionError, match=path):
         check_answer(method, path, status, body)
+
+
+(STREAM,) = [each.answer.encode() for each in EXAMPLES if isinstance(each.answer, str)]
+DONE = b"event: done\ndata: [DONE]\n\n"
+CUT = STREAM.removesuffix(DONE)
+FIRST = CUT.index(b"\n\n") + 2
+
+
+@pytest.mark.parametrize(
+    "stream",
+    [
+        pytest.param(STREAM, id="a stream"),
+        pytest.param(b": ping\n" + STREAM, id="a keep-alive ahead of a frame"),
+        pytest.param(CUT + b": ping\n: ping\n" + DONE, id="two keep-alives ahead of the end"),
+    ],
+)
+def test_a_promised_stream_passes(stream: bytes) -> None:
+    assert [event.name for event in check_events(stream)] == [
+        "thread.run.step.completed",
+        "thread.run.completed",
+    ]
+
+
+def test_a_stream_may_be_cut_behind_a_frame_if_that_is_expected() -> None:
+    assert len(check_events(CUT, is_cut=True)) == 2
+    assert len(check_events(CUT[:FIRST] + b": ping\n", is_cut=True)) == 1
+    assert check_events(b"", is_cut=True) == []
+    with pytest.raises(AssertionError):
+        check_events(CUT[:-1], is_cut=True)
+
+
+@pytest.mark.parametrize(
+    "stream",
+    [
+        pytest.param(b"", id="nothing"),
+        pytest.param(CUT, id="no end"),
+        pytest.param(STREAM + DONE, id="two ends"),
+        pytest.param(CUT[:FIRST] + DONE + CUT[FIRST:] + DONE, id="an end in the middle"),
+        pytest.param(STREAM + b": ping\n", id="a keep-alive behind the end"),
+        pytest.param(STREAM.replace(b"\n", b"\r\n"), id="CRLF"),
+        pytest.param(STREAM.replace(b"\n\n", b"\n: ping\n\n", 1), id="a block without an event"),
+        pytest.param(b": ping\n\n" + STREAM, id="a keep-alive that is a block"),
+        pytest.param(STREAM.replace(b"id: 36", b"id: 37"), id="a gap"),
+        pytest.param(STREAM.replace(b"id: 36", b"id: 35"), id="a number twice"),
+        pytest.param(STREAM.replace(b"id: 36\n", b""), id="no number"),
+        pytest.param(CUT + b"id: 37\n" + DONE, id="an end with a number"),
+        pytest.param(STREAM.replace(b"data: {", b"data: { "), id="JSON with spaces"),
+        pytest.param(STREAM.replace(b"weaving", b"we\\u0061ving"), id="escaped letters"),
+        pytest.param(STREAM.replace(b"data: {", b"data:{"), id="no space behind data"),
+        pytest.param(STREAM.replace(b'{"id":', b'{"x":1,"id":'), id="unknown property"),
+        pytest.param(STREAM.replace(b'"thread.run"', b'"thread"'), id="another object"),
+        pytest.param(STREAM.replace(b"run.completed", b"run.finished"), id="unknown event"),
+        pytest.param(STREAM.replace(f'"{THREAD_ID}"'.encode(), b"null"), id="wrong type"),
+    ],
+)
+def test_any_other_stream_is_refused(stream: bytes) -> None:
+    with pytest.raises(AssertionError):
+        check_events(stream)

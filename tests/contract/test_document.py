@@ -1,4 +1,4 @@
-"""Our document says of threads, messages and assistants what the official one says.
+"""Our document says of threads, messages, assistants, runs and models what the official one says.
 
 The official facts stand in `official`. What Weft adds stands here, one by one.
 """
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.contract import official, official_runs
 from tests.contract.documents import (
     answer_schema,
     every_node,
@@ -20,7 +21,7 @@ from tests.contract.documents import (
     required_in,
     target,
 )
-from tests.contract.official import OPERATIONS, SCHEMAS, OfficialOperation
+from tests.contract.official import OfficialOperation
 from weft.api.app import functions
 from weft.wire.openapi import document
 from weft.wire.operations import TABLE
@@ -29,13 +30,39 @@ OURS = document("3.1")
 
 OFFICIAL = Path(__file__).parents[3] / "shared/reference/assistants.openapi.json"
 
+OPERATIONS = (*official.OPERATIONS, *official_runs.OPERATIONS)
+SCHEMAS = {**official.SCHEMAS, **official_runs.SCHEMAS}
+
 # Properties that the real service had on the wire and its document did not name.
 _HYBRID = (
     "tools[].file_search.ranking_options.hybrid_search",
     "tools[].file_search.ranking_options.hybrid_search.embedding_weight",
     "tools[].file_search.ranking_options.hybrid_search.text_weight",
 )
+_DETAILS = (
+    "usage.prompt_token_details",
+    "usage.prompt_token_details.cached_tokens",
+    "usage.completion_tokens_details",
+    "usage.completion_tokens_details.reasoning_tokens",
+)
+_ON_RUNS = {
+    "reasoning_effort",
+    "tool_resources",
+    "tool_resources.code_interpreter",
+    "tool_resources.code_interpreter.file_ids",
+    "tool_resources.file_search",
+    "tool_resources.file_search.vector_store_ids",
+    *_DETAILS,
+    *_HYBRID,
+}
+_ON_STEPS = {"expires_at", *_DETAILS}
 ON_THE_WIRE = {
+    "CreateRunRequest": {*_HYBRID},
+    "CreateThreadAndRunRequest": {"reasoning_effort", *_HYBRID},
+    "RunObject": _ON_RUNS,
+    "ListRunsResponse": {f"data[].{name}" for name in _ON_RUNS},
+    "RunStepObject": _ON_STEPS,
+    "ListRunStepsResponse": {f"data[].{name}" for name in _ON_STEPS},
     "CreateAssistantRequest": {*_HYBRID},
     "ModifyAssistantRequest": {*_HYBRID},
     "AssistantObject": {"reasoning_effort", *_HYBRID},
@@ -44,6 +71,18 @@ ON_THE_WIRE = {
         *(f"data[].{name}" for name in _HYBRID),
     },
 }
+# Properties of calls that nothing executes yet, and of models that are withdrawn.
+_TOOLS = ("code_interpreter", "file_search")
+NOT_YET = {
+    "RunStepObject": tuple(f"step_details.tool_calls[].{tool}" for tool in _TOOLS),
+    "ListRunStepsResponse": tuple(f"data[].step_details.tool_calls[].{tool}" for tool in _TOOLS),
+    "Model": ("shutdown_date",),
+    "ListModelsResponse": ("data[].shutdown_date",),
+}
+# What Weft adds to official operations and bodies.
+ADDED_PARAMETERS = {"getRun": {"stream", "starting_after"}}
+ADDED_PROPERTIES = {"CreateRunRequest": {"queue_when_busy"}}
+NOT_OFFERED = {"deleteModel"}  # it deleted models that the client had trained
 EXTENSIONS = {"listThreads", "getHealth", "getReadiness", "getOpenApi"}
 
 each_operation = pytest.mark.parametrize("official", OPERATIONS, ids=lambda each: each.id)
@@ -60,7 +99,8 @@ def test_an_official_operation_stands_at_its_method_and_path(official: OfficialO
 def test_an_official_operation_takes_its_parameters(official: OfficialOperation) -> None:
     described = operation(OURS, official.id)
     assert parameters(OURS, described, "path") == list(official.path_parameters)
-    assert sorted(parameters(OURS, described, "query")) == sorted(official.query_parameters)
+    added = ADDED_PARAMETERS.get(official.id, set())
+    assert set(parameters(OURS, described, "query")) == added | set(official.query_parameters)
 
 
 @each_operation
@@ -77,7 +117,10 @@ def test_a_schema_has_exactly_the_official_properties_and_those_seen_on_the_wire
     name: str,
 ) -> None:
     ours = properties_in(OURS, OURS["components"]["schemas"][name])
-    assert ours == SCHEMAS[name].properties | ON_THE_WIRE.get(name, set())
+    expected = SCHEMAS[name].properties | ON_THE_WIRE.get(name, set())
+    not_yet = {each for each in expected if each.startswith(NOT_YET.get(name, ()))}
+    assert bool(not_yet) is (name in NOT_YET)
+    assert ours == (expected - not_yet) | ADDED_PROPERTIES.get(name, set())
 
 
 @each_schema
@@ -151,7 +194,8 @@ if OFFICIAL.exists():
         found = {
             (described["operationId"], method, path)
             for method, path, described in operations(_document)
-            if path.startswith(("/threads", "/assistants")) and "/runs" not in path
+            if path.startswith(("/threads", "/assistants", "/models"))
+            and described["operationId"] not in NOT_OFFERED
         }
         assert found == {(each.id, each.method, each.path) for each in OPERATIONS}
 

@@ -158,6 +158,24 @@ def test_every_post_takes_an_idempotency_key() -> None:
         assert has_key is (method == "POST"), path
 
 
+def test_an_answer_that_is_a_run_may_say_when_to_ask_again_and_no_other() -> None:
+    ours = document("3.1")
+    for *_, described in operations(ours):
+        success = described["responses"]["200"]
+        has_header = "openai-poll-after-ms" in success["headers"]
+        schema = success["content"][JSON]["schema"]
+        assert has_header is (schema == {"$ref": "#/components/schemas/RunObject"})
+
+
+def test_a_run_is_followed_behind_an_event_that_a_header_or_a_parameter_names() -> None:
+    ours = document("3.1")
+    described = ours["paths"]["/threads/{thread_id}/runs/{run_id}"]["get"]["parameters"]
+    found = {each["name"]: each for each in (followed(ours, each) for each in described)}
+    assert found["Last-Event-ID"]["in"] == "header"
+    assert found["starting_after"]["schema"]["minimum"] == 0
+    assert found["stream"]["schema"]["enum"] == ["true", "false"]
+
+
 def test_the_server_serves_the_document_in_both_versions(server: Server) -> None:
     with api_of(server, prefix="") as api:
         assert api.ok("GET", "/openapi.json") == document("3.1")

@@ -148,7 +148,7 @@ def test_the_server_shows_the_reference_as_one_page_for_people(api: Api) -> None
 def test_only_get_reads_the_page_for_people(api: Api) -> None:
     answer = api.http.post("/docs")
     assert answer.status_code == 405
-    assert answer.headers["allow"] == "GET"
+    assert answer.headers["allow"] == "GET, HEAD"
 
 
 def test_what_a_page_says_is_text_in_a_browser_whatever_it_holds() -> None:

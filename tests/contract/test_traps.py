@@ -1,6 +1,6 @@
 """The known traps of the official document, by their number on the behaviour page (section 17).
 
-Those that speak of runs, files and vector stores (5 to 8) wait for these operations.
+Those that speak of files and vector stores (5 and 8) wait for these operations.
 """
 
 from typing import Any
@@ -9,17 +9,24 @@ import jsonschema_rs
 import pytest
 from openapi_schema_validator import OAS30Validator
 
+from tests.contract.checker import check_events
 from tests.contract.documents import (
     JSON,
     Node,
     answer_schema,
     every_node,
     followed,
+    name_of,
     operation,
     operations,
     request_schema,
 )
+from weft.api.app import functions
 from weft.wire.openapi import document
+
+EVENTS = "text/event-stream"
+STEP_STATUSES = ("in_progress", "completed", "failed", "cancelled", "expired")
+MESSAGE_STATUSES = ("in_progress", "completed", "incomplete")
 
 OURS = document("3.1")
 SCHEMAS = OURS["components"]["schemas"]
@@ -54,7 +61,14 @@ def test_2_an_attachment_requires_its_file_and_the_list_requires_nothing() -> No
 
 
 @pytest.mark.parametrize(
-    "name", ["ListThreadsResponse", "ListMessagesResponse", "ListAssistantsResponse"]
+    "name",
+    [
+        "ListThreadsResponse",
+        "ListMessagesResponse",
+        "ListAssistantsResponse",
+        "ListRunsResponse",
+        "ListRunStepsResponse",
+    ],
 )
 def test_3_an_empty_page_has_null_as_its_first_and_last_id(name: str) -> None:
     empty: Node = {
@@ -74,6 +88,57 @@ def test_4_a_message_always_has_the_fields_that_say_whether_it_is_complete() -> 
         assert fields <= set(example)
 
 
+def test_1_and_3_what_is_not_set_of_a_run_may_be_null() -> None:
+    (run, *_) = _examples("createRun")
+    nothing = {"instructions", "required_action", "last_error", "usage", "reasoning_effort"}
+    assert _allows("RunObject", {**run, **dict.fromkeys(nothing)})
+    left_out = ("tools", "metadata", "max_prompt_tokens", "truncation_strategy", "tool_choice")
+    settings = {"assistant_id": "asst_1", **dict.fromkeys(left_out)}
+    assert _allows("CreateRunRequest", settings)
+    assert _allows("CreateThreadAndRunRequest", {**settings, "thread": None})
+
+
+def test_4_a_run_and_a_step_always_have_every_field() -> None:
+    for name in ("RunObject", "RunStepObject"):
+        assert SCHEMAS[name]["required"] == list(SCHEMAS[name]["properties"])
+    assert {"required_action", "last_error", "usage"} <= set(SCHEMAS["RunObject"]["required"])
+    assert {"expires_at", "expired_at", "metadata"} <= set(SCHEMAS["RunStepObject"]["required"])
+
+
+def test_6_operations_that_may_stream_declare_it_and_no_others() -> None:
+    streaming = set()
+    for *_, described in operations(OURS):
+        content = described["responses"]["200"]["content"]
+        if EVENTS in content:
+            streaming.add(described["operationId"])
+            assert name_of(content[EVENTS]["schema"]) == "AssistantStreamEvent"
+    assert streaming == {"createRun", "createThreadAndRun", "getRun", "submitToolOuputsToRun"}
+
+
+def test_6_every_event_of_the_real_service_is_described_and_errors_are_no_event() -> None:
+    names = [
+        name
+        for part in SCHEMAS["AssistantStreamEvent"]["oneOf"]
+        for name in _constants(followed(OURS, part)["properties"]["event"])
+    ]
+    assert len(names) == len(set(names))
+    statuses = set(SCHEMAS["RunObject"]["properties"]["status"]["enum"])
+    assert set(names) == {
+        "thread.created",
+        *(f"thread.run.{status}" for status in {"created", *statuses}),
+        *(f"thread.run.step.{what}" for what in ("created", "delta", *STEP_STATUSES)),
+        *(f"thread.message.{what}" for what in ("created", "delta", *MESSAGE_STATUSES)),
+        "done",
+    }
+
+
+def test_7_the_operation_id_keeps_its_typo_and_so_does_its_function() -> None:
+    path = "/threads/{thread_id}/runs/{run_id}/submit_tool_outputs"
+    assert OURS["paths"][path]["post"]["operationId"] == "submitToolOuputsToRun"
+    assert functions()["submitToolOuputsToRun"].__name__ == "submit_tool_ouputs_to_run"
+    assert "submitToolOutputsToRun" not in functions()
+
+
 def test_9_metadata_has_its_limits_in_the_schema() -> None:
     assert _allows("Metadata", {f"{i}".rjust(64, "k"): "v" * 512 for i in range(16)})
     assert not _allows("Metadata", {str(i): "" for i in range(17)})
@@ -82,7 +147,14 @@ def test_9_metadata_has_its_limits_in_the_schema() -> None:
     assert not _allows("Metadata", {"k": 1})
     assert not _allows("Metadata", {"k": "\0"})
     assert not _allows("Metadata", {"\0": "v"})
-    for name in ("CreateThreadRequest", "ThreadObject", "MessageObject", "AssistantObject"):
+    for name in (
+        "CreateThreadRequest",
+        "ThreadObject",
+        "MessageObject",
+        "AssistantObject",
+        "CreateRunRequest",
+        "RunObject",
+    ):
         assert "Metadata" in str(SCHEMAS[name]["properties"]["metadata"])
 
 
@@ -128,6 +200,20 @@ def test_11_every_example_of_30_fits_its_schema_too() -> None:
                 OAS30Validator(whole).validate(place["content"][JSON]["example"])
 
 
+def test_11_every_example_of_a_stream_is_one() -> None:
+    shown = [
+        example["value"]
+        for *_, described in operations(OURS)
+        for example in described["responses"]["200"]["content"]
+        .get(EVENTS, {})
+        .get("examples", {})
+        .values()
+    ]
+    assert shown
+    for stream in shown:
+        assert check_events(stream.encode())
+
+
 def test_12_no_schema_uses_the_recursive_words_of_another_draft() -> None:
     for node in every_node(OURS):
         assert not {"$recursiveRef", "$recursiveAnchor", "$dynamicRef"} & set(node)
@@ -142,9 +228,16 @@ def test_14_the_fields_that_were_only_on_the_wire_are_in_the_schema() -> None:
     hybrid = {"hybrid_search": {"embedding_weight": 1, "text_weight": 0.5}}
     tool = {"type": "file_search", "file_search": {"ranking_options": hybrid}}
     assert _allows("CreateAssistantRequest", {"model": "m", "tools": [tool]})
+    assert "reasoning_effort" in SCHEMAS["RunObject"]["required"]
+    details = {"prompt_token_details", "completion_tokens_details"}
+    assert details <= set(SCHEMAS["Usage"]["required"])
     assert "hybrid_search" in SCHEMAS["RankingOptions"]["required"]
 
 
 def _examples(operation_id: str) -> list[Any]:
     media = operation(OURS, operation_id)["responses"]["200"]["content"][JSON]
     return [example["value"] for example in media["examples"].values()]
+
+
+def _constants(schema: Node) -> list[str]:
+    return list(schema["enum"]) if "enum" in schema else [schema["const"]]

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from scripts.demo import AN_INSTANT, Like, differences, pretty
+from demo_stage import AN_INSTANT, Like, differences, pretty
 
 from tests.docs.pages import ROOT
 
@@ -28,7 +28,7 @@ def test_the_demo_finds_every_answer_right_whatever_settings_its_user_has() -> N
     done = _demo(WEFT_PORT="1", WEFT_LOG_LEVEL="loud")
 
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "All 9 answers were right" in done.stdout
+    assert "All 15 answers were right" in done.stdout
     assert "How to go on" in done.stdout
     assert done.stderr == ""
 

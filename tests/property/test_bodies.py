@@ -187,8 +187,10 @@ def test_a_lawful_query_comes_out_as_it_went_in(
     for key, value in given_.items():
         if isinstance(value, dict):
             flat += [(f"{key}[{inner}]", text) for inner, text in value.items()]
+        elif isinstance(value, list):
+            flat += [(f"{key}[]", text) for text in value]
         else:
             flat.append((key, str(value)))
     query = decode_query(urlencode(data.draw(st.permutations(flat))).encode(), struct)
-    wanted = {key: value for key, value in given_.items() if value != {}}
+    wanted = {key: value for key, value in given_.items() if value not in ({}, [])}
     assert query == msgspec.convert(wanted, struct)

@@ -62,7 +62,7 @@ def append(
     wire: str | None = None,
     run_id: str | None = None,
     project: str = P,
-) -> Statement:
+) -> Write:
     """The last message of a thread."""
     return messages.append(
         project,
@@ -93,7 +93,7 @@ def initial(
 
 def put_back(
     thread_id: str, message_id: str, created_at: int = NOW, *, wire: str | None = None
-) -> Statement:
+) -> Write:
     """A restored message."""
     return messages.restore(
         P,

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.store.conformance import DATABASES, Opener
+from tests.store.work import work as work  # a fixture
 from weft.store.database import Database
 
 

@@ -78,6 +78,27 @@ def test_a_copy_of_a_living_database_is_whole(tmp_path: Path) -> None:
     assert left == {"data", "data.log", *(f"copy-{number}.db" for number in range(ROUNDS))}
 
 
+def test_a_copy_shows_the_moment_at_which_it_began(small: Path, tmp_path: Path) -> None:
+    """However much is written meanwhile, it comes to its end, and holds nothing of that."""
+    writer = apsw.Connection(str(small))
+    writer.execute("PRAGMA journal_mode = WAL")
+    writer.execute("INSERT INTO ballast SELECT randomblob(12000000)")
+    seen: list[int] = []
+
+    def write(done: int, total: int) -> None:
+        seen.append(done)
+        assert len(seen) < 20
+        writer.execute("INSERT INTO ballast VALUES (randomblob(9000)), ('later')")
+
+    backup(small, tmp_path / "copy.db", write)
+    writer.close()
+    assert len(seen) > 1
+    assert seen == sorted(seen)
+    with read(tmp_path / "copy.db") as copy:
+        assert copy.execute("SELECT count(*) FROM ballast").fetchall() == [(2,)]
+        assert copy.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+
+
 def test_a_server_runs_on_a_copy(tmp_path: Path) -> None:
     with Server(tmp_path / "data") as server, api_of(server) as api:
         made = api.ok("POST", "/threads", {"metadata": {"k": "v"}})

@@ -79,7 +79,9 @@ async def test_pages_of_messages_of_one_second_lose_and_repeat_nothing(
     database: Database, is_descending: bool, limit: int
 ) -> None:
     ids = numbered("msg", 50)
-    await database.write((thread("thread_a"), *(append("thread_a", name) for name in ids)))
+    await database.write(
+        (thread("thread_a"), *(one for name in ids for one in append("thread_a", name)))
+    )
     walked: list[str] = []
     after = None
     while page := await messages_of(database, "thread_a").ids(
@@ -93,7 +95,9 @@ async def test_pages_of_messages_of_one_second_lose_and_repeat_nothing(
 
 async def test_the_page_ahead_of_a_place_is_walked_backwards(database: Database) -> None:
     ids = numbered("msg", 10)
-    await database.write((thread("thread_a"), *(append("thread_a", name) for name in ids)))
+    await database.write(
+        (thread("thread_a"), *(one for name in ids for one in append("thread_a", name)))
+    )
     place = await place_of(database, "message_place", "msg_00006", thread_id="thread_a")
     ahead = await messages_of(database, "thread_a").ids(after=place, is_descending=True, limit=3)
     assert ahead == ["msg_00005", "msg_00004", "msg_00003"]
@@ -105,9 +109,9 @@ async def test_a_list_never_leaves_its_project_or_its_thread(database: Database)
             thread("thread_a"),
             thread("thread_a", project="other"),
             thread("thread_b"),
-            append("thread_a", "msg_mine"),
-            append("thread_a", "msg_theirs", project="other"),
-            append("thread_b", "msg_elsewhere"),
+            *append("thread_a", "msg_mine"),
+            *append("thread_a", "msg_theirs", project="other"),
+            *append("thread_b", "msg_elsewhere"),
             *pairs("thread_a", {"k": "v"}),
             *pairs("thread_a", {"k": "v"}, project="other"),
         )

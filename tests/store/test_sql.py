@@ -23,6 +23,15 @@ WALKED = {
     ("key_any", "SCAN api_key USING COVERING INDEX sqlite_autoindex_api_key_2"): "its first row",
     ("key_list", "SCAN api_key"): "an operator asks for all of a few keys",
     ("key_list", "USE TEMP B-TREE FOR ORDER BY"): "the same",
+    ("run_queued", "SCAN run USING COVERING INDEX run_queue"): "the index holds nothing else",
+    ("run_cancelling", "SCAN run USING COVERING INDEX run_cancelling"): "the same",
+    ("run_in_progress", "SCAN run USING COVERING INDEX run_in_progress"): "the same",
+    ("run_promotable", "SCAN waiting USING INDEX run_waiting"): "the same, once a second",
+    ("run_insert", "SCAN last"): "one row: the thread's last message",
+    ("run_insert_waiting", "SCAN last"): "the same",
+    ("run_event_append", "SCAN CONSTANT ROW"): "a SELECT without a table",
+    ("run_event_stands_at", "SCAN CONSTANT ROW"): "the same",
+    ("run_step_insert", "SCAN CONSTANT ROW"): "the same",
 }
 
 

@@ -14,7 +14,7 @@ from tests.store.conformance import (
     thread,
 )
 from weft.store import assistants, idempotency, messages, sweep, threads
-from weft.store.database import Database, Refused, Statement
+from weft.store.database import Database, Refused
 from weft.store.sweep import SLICE, TOMBSTONE_S
 
 pytestmark = pytest.mark.anyio
@@ -37,7 +37,7 @@ async def left(database: Database, thread_id: str, count: int) -> int:
 
 
 async def test_nothing_to_sweep_is_said(database: Database) -> None:
-    await database.write((thread("thread_a"), append("thread_a", "msg_00000")))
+    await database.write((thread("thread_a"), *append("thread_a", "msg_00000")))
     assert not await sweep.sweep_threads(database)
     assert not await sweep.sweep_old(database, NOW + 10 * TOMBSTONE_S)
     assert await left(database, "thread_a", 1) == 1
@@ -76,7 +76,7 @@ async def test_finishing_a_thread_clears_its_id(database: Database) -> None:
 
 
 async def test_a_living_thread_is_not_finished(database: Database) -> None:
-    await database.write((thread("thread_a"), append("thread_a", "msg_00000")))
+    await database.write((thread("thread_a"), *append("thread_a", "msg_00000")))
     assert not await sweep.finish_thread(database, P, "thread_a")
     assert await left(database, "thread_a", 1) == 1
 
@@ -84,12 +84,12 @@ async def test_a_living_thread_is_not_finished(database: Database) -> None:
 async def test_a_sweep_that_comes_late_spares_a_restored_thread(database: Database) -> None:
     """Two restores and the keeper at once: a slice that was decided on before is applied after."""
     await make_deleted(database, "thread_a", 3)
-    params = {"id": "thread_a", "project": P, "slice": SLICE}
-    late = (Statement("sweep_messages", params), Statement("sweep_mark_thread", params))
+    late = sweep.slice_of(P, "thread_a")
     assert await sweep.finish_thread(database, P, "thread_a")
     await database.write((threads.restore(P, "thread_a", NOW, NOW, "back"),))
-    await database.write((put_back("thread_a", "msg_00000"),))
-    await database.write(late, is_long=True)
+    await database.write(put_back("thread_a", "msg_00000"))
+    with pytest.raises(Refused):
+        await database.write(late, is_long=True)
     assert await messages_of(database, "thread_a").ids() == ["msg_00000"]
     assert await threads.get(database, P, "thread_a") == "back"
     with pytest.raises(Refused):
@@ -98,7 +98,7 @@ async def test_a_sweep_that_comes_late_spares_a_restored_thread(database: Databa
 
 async def test_tombstones_stay_a_day_and_are_then_removed(database: Database) -> None:
     await make_deleted(database, "thread_a", 1)
-    await database.write((thread("thread_b"), append("thread_b", "msg_00000")))
+    await database.write((thread("thread_b"), *append("thread_b", "msg_00000")))
     await database.write((messages.delete(P, "thread_b", "msg_00000", NOW),))
     await database.write((assistants.insert(P, "asst_a", 1, "{}"),))
     await database.write((assistants.delete(P, "asst_a", NOW),))
@@ -116,7 +116,7 @@ async def test_tombstones_stay_a_day_and_are_then_removed(database: Database) ->
     assert await known() == [True, True, True]
     await sweep.sweep_old(database, NOW + TOMBSTONE_S + 1)
     assert await known() == [False, False, False]
-    await database.write((append("thread_b", "msg_new"),))
+    await database.write(append("thread_b", "msg_new"))
     assert await messages_of(database, "thread_b").ids() == ["msg_new"]
 
 

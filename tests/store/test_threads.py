@@ -72,7 +72,7 @@ async def test_a_restore_over_a_living_thread_is_refused(database: Database) -> 
 
 
 async def test_a_restore_waits_until_a_deleted_thread_is_swept(database: Database) -> None:
-    await database.write((thread("thread_a"), append("thread_a", "msg_a")))
+    await database.write((thread("thread_a"), *append("thread_a", "msg_a")))
     await database.write((threads.delete(P, "thread_a", "<thread_a>", NOW),))
     restore = threads.restore(P, "thread_a", 77, NOW, "back")
     with pytest.raises(Refused):

@@ -101,7 +101,7 @@ async def test_what_a_failed_write_did_is_not_seen_by_the_guards_of_others(
         database,
         [
             (thread("thread_a"), thread("thread_taken")),
-            (append("thread_a", "msg_a"),),
+            append("thread_a", "msg_a"),
             (thread("thread_b"),),
         ],
     )

@@ -21,7 +21,14 @@ from weft.api.idempotency import Repeats, key_of
 from weft.api.routing import Router
 from weft.api.stream import HEADERS as STREAM_HEADERS
 from weft.api.stream import follow, followed
-from weft.domain.errors import ApiError, BadRequest, BodyTooLarge, MethodNotAllowed
+from weft.domain.errors import (
+    ApiError,
+    BadRequest,
+    BodyTooLarge,
+    MethodNotAllowed,
+    Unavailable,
+    shown,
+)
 from weft.wire.body import decode_query
 from weft.wire.errors import error_body
 from weft.wire.operations import PATH_IDS, TABLE, Operation
@@ -101,12 +108,20 @@ class App:
         except ApiError as error:
             if error.status >= 500:
                 # Foreseen: its cause was logged with a traceback where it was met.
-                logger.warning("%s %s: %s", request_id, scope["path"], error)
+                logger.warning("%s %s: %s", request_id, shown(scope["path"]), error)
             answer = Answer(error_body(error), error.status, error.headers)
         except ClientGone:
             return
+        except asyncio.CancelledError:
+            # The server stops, and the time that requests had to finish is over.
+            stopped = Unavailable(
+                "The server stopped before the request was complete. Whether it was acted on is "
+                "not known: send it again with an Idempotency-Key, or look."
+            )
+            logger.warning("%s %s: was not complete", request_id, shown(scope["path"]))
+            answer = Answer(error_body(stopped), stopped.status, stopped.headers)
         except Exception:
-            logger.exception("%s %s %s failed", request_id, scope["method"], scope["path"])
+            logger.exception("%s %s %s failed", request_id, scope["method"], shown(scope["path"]))
             internal = ApiError.internal(request_id)
             answer = Answer(error_body(internal), internal.status)
         if answer.follow is not None:
@@ -133,8 +148,8 @@ class App:
     async def _answer(self, scope: Scope, receive: Receive) -> Answer:
         method, path = scope["method"], scope["path"]
         if path in meta.PATHS:
-            if method != "GET":
-                raise MethodNotAllowed(method, path, ["GET"])
+            if method not in ("GET", "HEAD"):
+                raise MethodNotAllowed(method, path, ["GET", "HEAD"])
             return await meta.answer_meta(path, scope["query_string"], self._rooms.database)
         headers = dict(scope["headers"])
         (operation, function), params, named = self._router.find(method, path)
@@ -169,7 +184,7 @@ class App:
         """Send a run's events until it rests or the client goes."""
         headers = [*STREAM_HEADERS, (b"x-request-id", request_id.encode("ascii"))]
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-        gone = asyncio.ensure_future(receive())
+        gone = asyncio.create_task(_disconnected(receive))
         frames = follow(self._rooms, *wanted)
         try:
             async with aclosing(frames):
@@ -180,6 +195,12 @@ class App:
             await send({"type": "http.response.body", "body": b""})
         finally:
             gone.cancel()
+
+
+async def _disconnected(receive: Receive) -> None:
+    """Return when the client has gone. What it may still send, such as an unread body, is lost."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 async def _read(receive: Receive, headers: Mapping[bytes, bytes], limit_bytes: int) -> bytes:

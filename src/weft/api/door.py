@@ -21,7 +21,10 @@ BELIEVED_S = 2.0
 
 _OUR_KEYS = keys.PREFIX.encode("ascii")
 _LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
-_FORWARDING = (b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-real-ip", b"via")
+_FORWARDING = (
+    *(b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto"),
+    *(b"x-real-ip", b"via"),
+)
 
 
 class Door:

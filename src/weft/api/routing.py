@@ -12,12 +12,15 @@ from weft.domain.errors import MethodNotAllowed, NotFound
 T = TypeVar("T")
 
 PROJECT_PREFIX = ["api", "projects"]
+# A parameter that takes all that is left of a path: names of models hold slashes.
+REST = "model"
 
 
 class _Node(Generic[T]):
-    __slots__ = ("literal", "parameter", "targets")
+    __slots__ = ("literal", "parameter", "rest", "targets")
 
     def __init__(self) -> None:
+        self.rest: _Node[T] | None = None
         self.literal: dict[str, _Node[T]] = {}
         self.parameter: _Node[T] | None = None
         self.targets: dict[str, tuple[T, tuple[str, ...]]] = {}
@@ -35,6 +38,10 @@ class Router(Generic[T]):
             for segment in path.strip("/").split("/"):
                 if segment.startswith("{"):
                     names.append(segment[1:-1])
+                    if names[-1] == REST:
+                        node.rest = node.rest or _Node()
+                        node = node.rest
+                        continue
                     node.parameter = node.parameter or _Node()
                     node = node.parameter
                 else:
@@ -60,7 +67,11 @@ class Router(Generic[T]):
             raise NotFound.url(method, path)
         node = self._root
         values = []
-        for segment in segments[start:]:
+        for index, segment in enumerate(segments[start:], start):
+            if node.rest is not None:
+                values.append("/".join(segments[index:]))
+                node = node.rest
+                break
             below = node.literal.get(segment)
             if below is None:
                 below = node.parameter

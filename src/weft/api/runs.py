@@ -1,5 +1,7 @@
 """Runs: what a client may do to them. What becomes of them is the engine's."""
 
+import msgspec
+
 from weft.api.call import Answer, Call
 from weft.api.messages import append_statements, initial_messages
 from weft.api.paging import PAGE_BYTES, Listing, answer_page
@@ -15,13 +17,15 @@ from weft.store.runs import ENGINE, RunKey, State
 from weft.wire import events
 from weft.wire.assistants import AssistantObject
 from weft.wire.assistants import stored as stored_assistant
-from weft.wire.runs import (
+from weft.wire.run_requests import (
     CreateRunRequest,
     CreateThreadAndRunRequest,
     ModifyRunRequest,
+    SubmitToolOutputsRunRequest,
+)
+from weft.wire.runs import (
     RunObject,
     RunStepObject,
-    SubmitToolOutputsRunRequest,
     ToolCalls,
     advance,
     new_run,
@@ -202,7 +206,8 @@ async def modify_run(call: Call[ModifyRunRequest]) -> Answer:
             raise BadRequest(f"Cannot update run with status '{run.status}'.")
         run.metadata = merge_metadata(run.metadata, call.body.metadata)
         try:
-            return await call.commit(Answer(encode(run)), _replace(key, was, run, None))
+            answer = Answer(encode(run), headers=poll_headers(run))
+            return await call.commit(answer, _replace(key, was, run, None))
         except Refused as refused:
             if refused.guard != "run_replace":
                 raise
@@ -249,13 +254,14 @@ async def submit_tool_ouputs_to_run(call: Call[SubmitToolOutputsRunRequest]) -> 
         now = call.rooms.now()
         filled = _with_outputs(step, call.body, now)
         run = advance(run, "submit", now)
-        stored_form = encode(filled)
+        # Read again, a step that has ended no longer says when its run would have expired.
+        at_rest = msgspec.structs.replace(filled, expires_at=None)
         try:
             return await call.commit(
                 Answer(encode(run), headers=poll_headers(run)),
                 _replace(key, was, run, None),
-                store.replace_step(key, filled.id, stored_form),
-                store.event(key, "thread.run.step.completed", stored_form),
+                store.replace_step(key, filled.id, encode(at_rest)),
+                store.event(key, "thread.run.step.completed", encode(filled)),
                 store.event(key, "thread.run.queued", events.run_data(run)),
                 wakes=(key.topic, ENGINE),
             )

@@ -7,17 +7,22 @@ follower holds no more than a slice of the log; a slow one delays only itself.
 
 import re
 from collections.abc import AsyncGenerator
+from typing import Any
 
 from weft.api.call import Answer, Call, Follow, Rooms
 from weft.domain.errors import BadRequest, shown
 from weft.domain.lifecycle import AT_REST, TERMINAL
 from weft.store import runs as store
-from weft.store.runs import RunKey
+from weft.store.runs import EventRow, RunKey
 from weft.wire import events
 
 SLICE = 200  # rows read at a time
+SLICE_BYTES = 64 * 1024  # of their data, if it is not one row alone; frames are a few times larger
 PING_S = 15.0
 SUBMIT = "submitToolOuputsToRun"
+
+# The events that a stream ends with.
+_RESTS = frozenset(f"{events.RUN}{status}" for status in AT_REST)
 
 HEADERS = (
     (b"content-type", b"text/event-stream; charset=utf-8"),
@@ -73,7 +78,7 @@ def _not_an_event(given: str, why: str) -> BadRequest:
 async def follow(rooms: Rooms, key: RunKey, after: int) -> AsyncGenerator[bytes, None]:
     """Yield the frames behind the event `after`, then follow; end where the run rests.
 
-    The run is read ahead of its events: what a run at rest has to say stands in the log by then.
+    It rests where its log says so: the run itself may have moved on since it was read.
     """
     database = rooms.database
     with database.bells.listening(key.topic) as bell:
@@ -82,21 +87,34 @@ async def follow(rooms: Rooms, key: RunKey, after: int) -> AsyncGenerator[bytes,
             if wire is None:
                 return  # the thread was deleted
             run = events.decoded_run(wire)
-            rows = await store.events(database, key, after, SLICE)
+            rows, is_all = await store.events(database, key, after, SLICE, SLICE_BYTES)
+            if await _is_cleared(rooms, key, run, rows, after):
+                yield events.frame(after + 1, f"{events.RUN}{run['status']}", wire)
+                yield events.DONE
+                return
             if rows:
                 yield b"".join(
                     events.frames(row.number, row.name, row.data, after, run) for row in rows
                 )
                 after = rows[-1].number + rows[-1].size - 1
-            if len(rows) == SLICE:
+            if not is_all:
                 continue
-            if run["status"] in AT_REST:
-                if run["status"] in TERMINAL and await store.last_number(database, key) == 0:
-                    # The log is kept for a day; what became of the run is known for ever.
-                    yield events.frame(after + 1, f"thread.run.{run['status']}", wire)
+            if rows[-1].name in _RESTS if rows else run["status"] in AT_REST:
                 yield events.DONE
                 return
             if database.bells.are_closed:
                 return  # the server stops; the client goes on with Last-Event-ID elsewhere
             if not await bell.wait(PING_S):
                 yield events.PING
+
+
+async def _is_cleared(
+    rooms: Rooms, key: RunKey, run: dict[str, Any], rows: list[EventRow], after: int
+) -> bool:
+    """Say whether the log is gone, or its beginning: it is kept for a day after the run.
+
+    What became of the run is known for ever.
+    """
+    if rows:
+        return rows[0].number > after + 1
+    return run["status"] in TERMINAL and await store.last_number(rooms.database, key) == 0

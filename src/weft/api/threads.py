@@ -4,10 +4,12 @@ from weft.api.call import Answer, Call
 from weft.api.messages import initial_messages, refuse_future
 from weft.api.paging import PAGE_BYTES, Listing, answer_page
 from weft.domain.errors import AlreadyExists, NotFound
+from weft.store import runs as run_store
 from weft.store import sweep
 from weft.store import threads as store
 from weft.store.database import Page, Refused
 from weft.store.places import Bounds
+from weft.store.runs import RunKey
 from weft.wire.shapes import encode, merge_metadata
 from weft.wire.threads import (
     CreateThreadRequest,
@@ -138,10 +140,12 @@ async def delete_thread(call: Call[None]) -> Answer:
                 call.project, thread_id, thread.created_at, old=thread.metadata, new={}
             ),
         )
+        # Who follows its run is told at once that there is nothing more to come.
+        active = await run_store.active_of(call.rooms.database, call.project, thread_id)
+        wakes = (RunKey(thread_id, call.project, active).topic,) if active else ()
+        answer = Answer(encode(DeleteThreadResponse(id=thread_id)))
         try:
-            return await call.commit(
-                Answer(encode(DeleteThreadResponse(id=thread_id))), *statements
-            )
+            return await call.commit(answer, *statements, wakes=wakes)
         except Refused:
             continue  # it was changed or deleted meanwhile: look again
 

@@ -31,16 +31,13 @@ if TYPE_CHECKING:
     )
     from weft.wire.models import ListModelsResponse, Model
     from weft.wire.openapi import Health
-    from weft.wire.runs import (
+    from weft.wire.run_requests import (
         CreateRunRequest,
         CreateThreadAndRunRequest,
-        ListRunsResponse,
-        ListRunStepsResponse,
         ModifyRunRequest,
-        RunObject,
-        RunStepObject,
         SubmitToolOutputsRunRequest,
     )
+    from weft.wire.runs import ListRunsResponse, ListRunStepsResponse, RunObject, RunStepObject
     from weft.wire.threads import (
         CreateThreadRequest,
         DeleteMessageResponse,

@@ -87,17 +87,20 @@ class Event(NamedTuple):
     @property
     def run(self) -> "RunObject | None":
         """The run, if the event is about one and the API is Weft's."""
-        return self._typed("thread.run")
+        found: RunObject | None = self._typed("thread.run")
+        return found
 
     @property
     def step(self) -> "RunStepObject | None":
         """The step of a run, if the event is about one."""
-        return self._typed("thread.run.step")
+        found: RunStepObject | None = self._typed("thread.run.step")
+        return found
 
     @property
     def message(self) -> "MessageObject | None":
         """The message, if the event is about one as a whole."""
-        return self._typed("thread.message")
+        found: MessageObject | None = self._typed("thread.message")
+        return found
 
     def _typed(self, kind: str) -> Any:
         return self.data if getattr(self.data, "object", None) == kind else None

@@ -6,7 +6,8 @@ last what this run has done so far: its messages and its tool calls with their
 outputs.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from typing import Any, NamedTuple
 
 import msgspec
@@ -65,14 +66,14 @@ async def build(
     tail = await own_turns(database, key)
     fixed = sum(map(tokens, (*head, *tail)))
     fixed += calibration.adjust(run.model, estimate_tools(tools))
-    thread = await newest_messages(database, key, run, prompt_tokens - fixed, tokens)
-    if fixed > prompt_tokens or (not thread and not tail and not head):
+    if fixed > prompt_tokens:
         raise OutOfTokens
+    thread = await newest_messages(database, key, run, prompt_tokens - fixed, tokens)
     return ModelRequest(
         model=run.model,
         messages=[*head, *thread, *tail],
         tools=tools,
-        tool_choice=chosen(run, tools),
+        tool_choice=chosen(run, tools, has_called=any(message.tool_calls for message in tail)),
         parallel_tool_calls=run.parallel_tool_calls,
         response_format=response_format(run),
         temperature=run.temperature,
@@ -96,14 +97,19 @@ def offered(run: RunObject) -> list[FunctionTool]:
     ]
 
 
-def chosen(run: RunObject, tools: list[FunctionTool]) -> str | dict[str, Any]:
-    """Return the tool choice for the model; without tools there is none to make."""
+def chosen(
+    run: RunObject, tools: list[FunctionTool], *, has_called: bool = False
+) -> str | dict[str, Any]:
+    """Return the tool choice for the model; without tools there is none to make.
+
+    Who must call a function must do so before it answers: once this run has called, it may answer.
+    """
     if not tools:
         return "none"
     choice: str | dict[str, Any] = msgspec.to_builtins(run.tool_choice)
     if isinstance(choice, dict) and choice["type"] != "function":
         return "auto"
-    return choice
+    return "auto" if has_called and choice != "none" else choice
 
 
 def response_format(run: RunObject) -> dict[str, Any] | None:
@@ -127,19 +133,27 @@ async def newest_messages(
     budget: int,
     tokens: Callable[[ChatMessage], int],
 ) -> list[ChatMessage]:
-    """Return the newest messages of the thread that fit, oldest first, without this run's own."""
+    """Return the newest messages of the thread that fit, oldest first, without this run's own.
+
+    Raises: OutOfTokens when not even the newest one fits.
+    """
     is_limited = run.truncation_strategy.type == "last_messages"
     most = run.truncation_strategy.last_messages if is_limited else None
     found: list[_Read] = []
-    async for read in _backwards(database, key):
-        budget -= tokens(read.chat)
-        if budget < 0 or (most is not None and len(found) == most):
-            break
-        found.append(read)
+    async with aclosing(_backwards(database, key)) as backwards:
+        async for read in backwards:
+            budget -= tokens(read.chat)
+            if budget < 0:
+                if not found:
+                    raise OutOfTokens
+                break
+            found.append(read)
+            if len(found) == most:
+                break
     return _as_spoken(found[::-1])
 
 
-async def _backwards(database: Database, key: RunKey) -> AsyncIterator[_Read]:
+async def _backwards(database: Database, key: RunKey) -> AsyncGenerator[_Read, None]:
     """Yield what a run reads of its thread, newest first, a slice at a time."""
     before: Place | None = None
     while True:
@@ -177,7 +191,8 @@ def as_chat(message: MessageObject) -> ChatMessage | None:
     parts: list[TextPart | ImagePart] = []
     for part in message.content:
         if isinstance(part, MessageContentTextObject):
-            parts.append(TextPart(part.text.value))
+            if part.text.value:  # an empty answer says nothing, and some models refuse it
+                parts.append(TextPart(part.text.value))
         elif isinstance(part, MessageContentRefusalObject):
             parts.append(TextPart(part.refusal))
         elif isinstance(part, ImageUrlPart):
@@ -198,7 +213,8 @@ async def own_turns(database: Database, key: RunKey) -> list[ChatMessage]:
         if step.status != "completed":
             continue
         if isinstance(step.step_details, ToolCalls):
-            turns += _tool_turn(step.step_details)
+            said = turns.pop().content if turns and turns[-1].role == "assistant" else None
+            turns += _tool_turn(step.step_details, said)
         else:
             turns += await _message_turn(database, key, step)
     return turns
@@ -216,7 +232,10 @@ async def _message_turn(database: Database, key: RunKey, step: RunStepObject) ->
     return [chat] if chat else []
 
 
-def _tool_turn(details: ToolCalls) -> list[ChatMessage]:
+def _tool_turn(
+    details: ToolCalls, said: str | list[TextPart | ImagePart] | None
+) -> list[ChatMessage]:
+    """Return a turn's calls with what was said ahead of them, and the outputs."""
     calls = [
         ToolCall(id=call.id, name=call.function.name, arguments=call.function.arguments)
         for call in details.tool_calls
@@ -225,4 +244,4 @@ def _tool_turn(details: ToolCalls) -> list[ChatMessage]:
         ChatMessage(role="tool", content=call.function.output or "", tool_call_id=call.id)
         for call in details.tool_calls
     ]
-    return [ChatMessage(role="assistant", tool_calls=calls), *outputs]
+    return [ChatMessage(role="assistant", content=said, tool_calls=calls), *outputs]

@@ -8,34 +8,56 @@
 Any of these may find that the run is no longer this attempt's: it was cancelled,
 it expired, or another worker took it up. Then the story ends here at once, and
 whoever decided otherwise closes what is open. A model that fails, or an error
-that nobody foresaw, ends the run as failed: a run always ends.
+that nobody foresaw, ends the run as failed: a run always ends. Only a database
+that cannot serve leaves it as it stands, for the next attempt.
 """
 
 import logging
 from collections.abc import Callable
 from contextlib import aclosing
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
+from weft.domain.errors import Unavailable
 from weft.domain.ids import Ids
+from weft.domain.lifecycle import Cause, NotPossible
 from weft.engine.context import OutOfTokens, build
 from weft.engine.ending import close_open, end, replace, used
 from weft.engine.gather import batches
-from weft.engine.journal import Journal
+from weft.engine.journal import Ended, Journal
 from weft.engine.turn import Turn
-from weft.llm.catalog import Catalog
-from weft.llm.model import ModelError
+from weft.llm.model import FinishReason, Model, ModelError
 from weft.llm.tokens import Calibration
+from weft.store import messages as message_store
 from weft.store import runs as store
 from weft.store.database import Database, Refused
-from weft.store.runs import ENGINE, RunKey, State
+from weft.store.runs import RunKey, State
 from weft.wire import events
-from weft.wire.messages import IncompleteDetails
 from weft.wire.runs import LastError, RunIncompleteDetails, advance, stored_run
 from weft.wire.shapes import encode
 
 MAX_RECOVERIES = 2  # the third attempt that dies is the last
 
+# What becomes of the run, and how its last step and message end, by why the model stopped.
+_ENDS: dict[FinishReason, tuple[Cause, Ended]] = {
+    "length": ("run_out", Ended(reason="max_tokens")),
+    "content_filter": (
+        "fail",
+        Ended(
+            status="failed",
+            reason="content_filter",
+            error=LastError("server_error", "The model's content filter stopped the answer."),
+        ),
+    ),
+}
+
 logger = logging.getLogger("weft.engine")
+
+
+class Models(Protocol):
+    """Where the model of a name is found."""
+
+    def find(self, model: str) -> Model:
+        """Return who answers. Raises: ModelError, which says what to configure."""
 
 
 class Engineering(NamedTuple):
@@ -44,20 +66,25 @@ class Engineering(NamedTuple):
     database: Database
     ids: Ids
     now: Callable[[], int]
-    models: Catalog
+    models: Models
     calibration: Calibration
     max_prompt_tokens: int
     run_expires_s: int
 
 
 async def drive(tools: Engineering, key: RunKey) -> None:
-    """Bring a run that is queued, or that a crash left in progress, to rest."""
+    """Bring a run that is queued, or that a crash left in progress, to rest.
+
+    Raises: domain.errors.Unavailable; the run is in progress then, and nobody's.
+    """
     try:
         journal = await claim(tools, key)
         if journal is not None:
             await take_turn(tools, journal)
-    except Refused:
+    except (Refused, NotPossible):
         logger.debug("run %s is no longer this worker's", key.id)
+    except Unavailable:
+        raise
     except OutOfTokens:
         await run_out(tools, key, RunIncompleteDetails("max_prompt_tokens"))
     except ModelError as error:
@@ -73,7 +100,7 @@ async def drive(tools: Engineering, key: RunKey) -> None:
 async def claim(tools: Engineering, key: RunKey) -> Journal | None:
     """Take a run up; None when it must not be taken up.
 
-    Raises: Refused when somebody else was faster.
+    Raises: Refused, NotPossible when somebody else was faster.
     """
     was = await store.state(tools.database, key)
     if was is None:
@@ -87,6 +114,7 @@ async def claim(tools: Engineering, key: RunKey) -> Journal | None:
     now = tools.now()
     run = advance(run, "claim", now)
     wire = encode(run)
+    log_at = await store.last_number(tools.database, key)
     closing = []
     if is_recovery:
         error = LastError("server_error", "The server stopped during this step.")
@@ -94,12 +122,14 @@ async def claim(tools: Engineering, key: RunKey) -> Journal | None:
     await tools.database.write(
         (
             store.claim(key, was, wire=wire),
+            store.log_stands_at(key, log_at),
             *closing,
             store.event(key, "thread.run.in_progress", events.run_data(run)),
         ),
         wakes=(key.topic,),
     )
-    return Journal(tools.database, tools.ids, key, run, State(wire, was.attempt + 1, 0))
+    newest = await message_store.newest_date(tools.database, key.project, key.thread_id)
+    return Journal(tools.database, tools.ids, key, run, State(wire, was.attempt + 1, 0), newest)
 
 
 async def take_turn(tools: Engineering, journal: Journal) -> None:
@@ -142,18 +172,16 @@ async def close(tools: Engineering, journal: Journal, turn: Turn) -> None:
     """
     now = tools.now()
     run = journal.run
-    if turn.calls:
+    if turn.calls and turn.finish not in _ENDS:
         statements, action = turn.await_outputs(now)
         run = advance(run, "call_functions", now)
         run.required_action = action
     else:
-        reason: IncompleteDetails | None = turn.incomplete()
-        statements = turn.close_message(now, reason)
-        if turn.was_filtered:
-            await journal.write(*statements)
-            raise ModelError("server_error", "The model's content filter stopped the answer.")
-        run = advance(run, "run_out" if reason else "finish", now)
-        if reason:
+        cause, ended = _ENDS.get(turn.finish, ("finish", Ended()))
+        statements = turn.end(now, ended)
+        run = advance(run, cause, now)
+        run.last_error = ended.error
+        if cause == "run_out":
             run.incomplete_details = RunIncompleteDetails("max_completion_tokens")
         before = await used(tools.database, journal.key)
         run.usage = before.plus(turn.usage)
@@ -162,7 +190,6 @@ async def close(tools: Engineering, journal: Journal, turn: Turn) -> None:
         replace(journal.key, journal.was, run, now),
         store.event(journal.key, f"thread.run.{run.status}", events.run_data(run)),
     )
-    tools.database.bells.ring(ENGINE)  # another run may wait for the thread
 
 
 async def fail(tools: Engineering, key: RunKey, error: LastError) -> None:

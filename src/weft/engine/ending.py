@@ -10,13 +10,12 @@ import contextlib
 from collections.abc import Callable
 
 from weft.domain.lifecycle import TERMINAL, Cause, NotPossible
-from weft.engine.journal import close_message
+from weft.engine.journal import close_message, store_step
 from weft.store import messages as message_store
 from weft.store import runs as store
 from weft.store.database import Database, Refused, Statement
 from weft.store.runs import ENGINE, RunKey, State
 from weft.wire import events
-from weft.wire.messages import MessageContentTextObject, TextValue
 from weft.wire.messages import stored as stored_message
 from weft.wire.runs import (
     LastError,
@@ -83,6 +82,13 @@ async def end(
         return True
 
 
+async def promote_next(database: Database, key: RunKey, now: int, expires_s: int) -> None:
+    """Give the run that waits behind `key` its turn, if `key` does not hold the thread any more."""
+    waiting = await store.next_waiting(database, key)
+    if waiting is not None:
+        await promote(database, waiting, now, expires_s)
+
+
 async def promote(database: Database, key: RunKey, now: int, expires_s: int) -> None:
     """Give a waiting run its turn; its time begins."""
     was = await store.state(database, key)
@@ -92,7 +98,7 @@ async def promote(database: Database, key: RunKey, now: int, expires_s: int) -> 
     run.expires_at = now + expires_s
     statement = store.promote(key, was.wire, wire=encode(run), expires_at=run.expires_at)
     with contextlib.suppress(Refused):  # cancelled, or somebody was faster: looked at again
-        await database.write((statement,), wakes=(key.topic,))
+        await database.write((statement,), wakes=(key.topic, ENGINE))
 
 
 def replace(key: RunKey, was: State, run: RunObject, now: int) -> Statement:
@@ -120,11 +126,7 @@ async def close_open(
             if isinstance(step.step_details, MessageCreation):
                 message_id = step.step_details.message_creation.message_id
                 statements += await _close_message(database, key, message_id, now, reason)
-            ended = step_ended(step, step_status, now, error=error)
-            statements += [
-                store.replace_step(key, step.id, encode(ended)),
-                store.event(key, events.step_event(ended), encode(ended)),
-            ]
+            statements += store_step(key, step_ended(step, step_status, now, error=error))
     return statements
 
 
@@ -135,9 +137,8 @@ async def _close_message(
     if wire is None:
         return []  # somebody deleted it while it was written
     batches = await store.deltas_of(database, key, events.MESSAGE_DELTA, 0)
-    own = [data for data in batches if data.startswith(f'["{message_id}"')]
-    text = MessageContentTextObject(TextValue(events.streamed_text(own), []))
-    message = encode(close_message(stored_message.decode(wire), [text], now, reason))
+    said = events.streamed(message_id, batches)
+    message = encode(close_message(stored_message.decode(wire), said, now, reason))
     return [
         store.write_message(key, message_id, message),
         store.event(key, "thread.message.incomplete", message),

@@ -6,6 +6,7 @@ events that say so.
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import msgspec
 
@@ -14,25 +15,41 @@ from weft.store import runs as store
 from weft.store.database import Database, Statement
 from weft.store.runs import RunKey, State
 from weft.wire import events
+from weft.wire.events import PartKind, Parts
 from weft.wire.messages import (
     IncompleteDetails,
     MessageContentRefusalObject,
     MessageContentTextObject,
     MessageObject,
+    Part,
     TextValue,
 )
 from weft.wire.runs import (
     CalledFunction,
     CreatedMessage,
     FunctionToolCall,
+    LastError,
     MessageCreation,
     RunObject,
     RunStepObject,
+    StepStatus,
     ToolCalls,
     Usage,
     step_ended,
 )
 from weft.wire.shapes import encode
+
+
+class Ended(NamedTuple):
+    """How a step ends, and its message if it wrote one: incomplete if there is a `reason`.
+
+    A message that ran into a budget is incomplete; its step is completed all the same.
+    """
+
+    usage: Usage | None = None
+    status: StepStatus = "completed"
+    reason: str | None = None
+    error: LastError | None = None
 
 
 class OpenMessage:
@@ -41,24 +58,21 @@ class OpenMessage:
     def __init__(self, step: RunStepObject, message: MessageObject) -> None:
         self.step = step
         self.message = message
-        self.text = ""
-        self.refusal = ""
-
-    def closed(self, now: int, reason: str | None) -> MessageObject:
-        """Return the message with all of its text: completed, or incomplete for a reason."""
-        content: list[MessageContentTextObject | MessageContentRefusalObject] = []
-        if self.text or not self.refusal:
-            content.append(MessageContentTextObject(TextValue(self.text, [])))
-        if self.refusal:
-            content.append(MessageContentRefusalObject(self.refusal))
-        return close_message(self.message, content, now, reason)
+        self.parts: Parts = {}
 
 
 def close_message(
-    message: MessageObject, content: Sequence[object], now: int, reason: str | None
+    message: MessageObject, parts: Parts, now: int, reason: str | None
 ) -> MessageObject:
-    """Return a message that ends: completed, or incomplete for a reason."""
-    ended = msgspec.structs.replace(message, content=list(content))
+    """Return a message that ends with all it said: completed, or incomplete for a reason."""
+    content: list[Part] = [
+        MessageContentTextObject(TextValue("".join(pieces), []))
+        if kind == "text"
+        else MessageContentRefusalObject("".join(pieces))
+        for kind, pieces in parts.items()
+    ]
+    nothing = MessageContentTextObject(TextValue("", []))
+    ended = msgspec.structs.replace(message, content=content or [nothing])
     if reason is None:
         ended.status, ended.completed_at = "completed", now
     else:
@@ -71,13 +85,15 @@ class Journal:
     """The writer of one attempt at a run."""
 
     def __init__(
-        self, database: Database, ids: Ids, key: RunKey, run: RunObject, was: State
+        self, database: Database, ids: Ids, key: RunKey, run: RunObject, was: State, newest: int
     ) -> None:
+        """`newest` is the date of the thread's newest message: none of ours may be older."""
         self.run = run
         self.key = key
         self.was = was
         self._database = database
         self._ids = ids
+        self._newest = newest
 
     async def write(self, *statements: Statement) -> None:
         """Commit behind the fence and wake the followers.
@@ -89,9 +105,10 @@ class Journal:
 
     def open_message(self, now: int) -> tuple[OpenMessage, list[Statement]]:
         """Return a new message and the statements that begin it and its step."""
+        self._newest = dated = max(self._newest, now)
         message = MessageObject(
             id=self._ids.new("msg_"),
-            created_at=now,
+            created_at=dated,
             assistant_id=self.run.assistant_id,
             thread_id=self.key.thread_id,
             run_id=self.key.id,
@@ -104,7 +121,7 @@ class Journal:
         step, statements = self.open_step(MessageCreation(CreatedMessage(message.id)), now)
         wire = encode(message)
         statements += [
-            store.open_message(self.key, message.id, created_at=now, now=now, wire=wire),
+            store.open_message(self.key, message.id, created_at=dated, now=now, wire=wire),
             store.event(self.key, "thread.message.created", wire),
             store.event(self.key, "thread.message.in_progress", wire),
         ]
@@ -131,46 +148,45 @@ class Journal:
             store.event(self.key, "thread.run.step.in_progress", wire),
         ]
 
-    def text(self, open_message: OpenMessage, texts: list[str]) -> Statement:
-        """Return the statement that logs a batch of text."""
-        is_first = not open_message.text
-        open_message.text += "".join(texts)
-        data = events.text_deltas(open_message.message.id, texts, is_first=is_first)
+    def say(self, open_message: OpenMessage, kind: PartKind, texts: list[str]) -> Statement:
+        """Return the statement that logs a batch of text, or of a refusal."""
+        is_first = kind not in open_message.parts
+        open_message.parts.setdefault(kind, []).extend(texts)
+        data = events.message_deltas(
+            open_message.message.id,
+            kind,
+            list(open_message.parts).index(kind),
+            texts,
+            is_first=is_first,
+        )
         return store.event(self.key, events.MESSAGE_DELTA, data, len(texts))
 
-    def refusal(self, open_message: OpenMessage, texts: list[str]) -> Statement:
-        """Return the statement that logs a batch of a refusal."""
-        open_message.refusal += "".join(texts)
-        data = events.refusal_deltas(open_message.message.id, texts)
-        return store.event(self.key, events.MESSAGE_DELTA, data, len(texts))
-
-    def close_message(
-        self, open_message: OpenMessage, now: int, usage: Usage | None, reason: str | None = None
-    ) -> list[Statement]:
-        """Return the statements that end a message and its step.
-
-        A message that ran into a budget is incomplete; its step is completed all the same.
-        """
-        message = open_message.closed(now, reason)
-        step = step_ended(open_message.step, "completed", now)
-        step.usage = usage
+    def end_message(self, open_message: OpenMessage, now: int, ended: Ended) -> list[Statement]:
+        """Return the statements that end a message and its step."""
+        message = close_message(open_message.message, open_message.parts, now, ended.reason)
         wire = encode(message)
         return [
             store.write_message(self.key, message.id, wire),
             store.event(self.key, f"thread.message.{message.status}", wire),
-            *self.step(step),
+            *self.end_step(open_message.step, now, ended),
         ]
 
-    def step(self, step: RunStepObject) -> list[Statement]:
-        """Return the statements that store a step as it ended and say so.
+    def end_step(self, step: RunStepObject, now: int, ended: Ended) -> list[Statement]:
+        """Return the statements that end a step."""
+        step.usage = ended.usage
+        return store_step(self.key, step_ended(step, ended.status, now, error=ended.error))
 
-        Read again later, a step no longer says when its run would have expired.
-        """
-        at_rest = msgspec.structs.replace(step, expires_at=None)
-        return [
-            store.replace_step(self.key, step.id, encode(at_rest)),
-            store.event(self.key, events.step_event(step), encode(step)),
-        ]
+
+def store_step(key: RunKey, step: RunStepObject) -> list[Statement]:
+    """Return the statements that store a step as it ended and say so.
+
+    Read again later, a step no longer says when its run would have expired.
+    """
+    at_rest = msgspec.structs.replace(step, expires_at=None)
+    return [
+        store.replace_step(key, step.id, encode(at_rest)),
+        store.event(key, events.step_event(step), encode(step)),
+    ]
 
 
 def function_calls(calls: Sequence[tuple[str, str, str]]) -> ToolCalls:

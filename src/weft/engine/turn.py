@@ -7,10 +7,11 @@ from typing import Any
 import msgspec
 
 from weft.domain.ids import Ids
-from weft.engine.journal import Journal, OpenMessage, function_calls
+from weft.engine.journal import Ended, Journal, OpenMessage, function_calls
 from weft.llm.model import (
     Delta,
     Finished,
+    FinishReason,
     ModelError,
     ModelRequest,
     RefusalDelta,
@@ -22,7 +23,7 @@ from weft.llm.tokens import Calibration, estimate, estimate_request
 from weft.store import runs as store
 from weft.store.database import Statement
 from weft.wire import events
-from weft.wire.messages import IncompleteDetails
+from weft.wire.events import PartKind
 from weft.wire.runs import (
     CachedTokens,
     FunctionCall,
@@ -35,6 +36,8 @@ from weft.wire.runs import (
     Usage,
 )
 from weft.wire.shapes import encode
+
+_PARTS: dict[type, PartKind] = {TextDelta: "text", RefusalDelta: "refusal"}
 
 
 class _Call:
@@ -53,15 +56,14 @@ class Turn:
     def __init__(self, journal: Journal, ids: Ids, now: Callable[[], int]) -> None:
         self.calls: dict[int, _Call] = {}
         self.usage = Usage()
-        self.was_filtered = False
+        self.finish: FinishReason = "stop"
         self._reported: ModelUsage | None = None
-        self._finish: str | None = None
         self._journal = journal
         self._ids = ids
         self._now = now
         self._message: OpenMessage | None = None
         self._step: RunStepObject | None = None
-        self._said = ""
+        self._said: list[str] = []
 
     async def take(self, batch: list[Delta]) -> None:
         """Log a batch of deltas in one write.
@@ -71,21 +73,16 @@ class Turn:
         statements: list[Statement] = []
         for kind, run_of in groupby(batch, type):
             deltas: list[Any] = list(run_of)
-            if kind is TextDelta:
+            if kind in _PARTS:
                 texts = [delta.text for delta in deltas if delta.text]
                 if texts:
-                    self._said += "".join(texts)
-                    statements.append(self._journal.text(self._writing(statements), texts))
-            elif kind is RefusalDelta:
-                texts = [delta.text for delta in deltas if delta.text]
-                if texts:
-                    self._said += "".join(texts)
-                    statements.append(self._journal.refusal(self._writing(statements), texts))
+                    self._said += texts
+                    message = self._writing(statements)
+                    statements.append(self._journal.say(message, _PARTS[kind], texts))
             elif kind is ToolCallDelta:
                 self._take_calls(deltas, statements)
             elif kind is Finished:
-                self._finish = deltas[-1].reason
-                self.was_filtered = self._finish == "content_filter"
+                self.finish = deltas[-1].reason
             elif kind is ModelUsage:
                 self._reported = deltas[-1]
         if statements:
@@ -100,10 +97,8 @@ class Turn:
 
     def _take_calls(self, deltas: list[ToolCallDelta], statements: list[Statement]) -> None:
         now = self._now()
-        if self._message is not None:
-            # Text ahead of calls is a message of its own; the turn's usage counts with the calls.
-            statements += self._journal.close_message(self._message, now, None)
-            self._message = None
+        # Text ahead of calls is a message of its own; the turn's usage counts with the calls.
+        self._end_message(statements, now, Ended())
         if self._step is None:
             self._step, begin = self._journal.open_step(ToolCalls([]), now)
             statements += begin
@@ -111,7 +106,7 @@ class Turn:
         for delta in deltas:
             call = self.calls.get(delta.index)
             if call is None:
-                call = _Call(delta.index, delta.id or self._ids.new("call_"), delta.name or "")
+                call = _Call(delta.index, self._fresh_id(delta.id), delta.name or "")
                 self.calls[delta.index] = call
                 function = {"name": call.name, "arguments": "", "output": None}
                 shown.append(_shown(call, function, id=call.id))
@@ -125,7 +120,8 @@ class Turn:
 
     def settle_usage(self, request: ModelRequest, calibration: Calibration) -> None:
         """Set `usage` to what the model reported, or to an estimate if it reported nothing."""
-        said = self._said + "".join(call.name + call.arguments for call in self.calls.values())
+        said = "".join(self._said)
+        said += "".join(call.name + call.arguments for call in self.calls.values())
         estimated = estimate_request(request)
         if self._reported is None:
             prompt = calibration.adjust(request.model, estimated)
@@ -142,18 +138,18 @@ class Turn:
             ReasoningTokens(reported.reasoning_tokens),
         )
 
-    def incomplete(self) -> IncompleteDetails | None:
-        """Return why the message is incomplete, None if it is complete."""
-        if self.was_filtered:
-            return IncompleteDetails("content_filter")
-        return IncompleteDetails("max_tokens") if self._finish == "length" else None
-
-    def close_message(self, now: int, reason: IncompleteDetails | None) -> list[Statement]:
-        """Return the statements that end the turn's message; an empty answer is a message too."""
+    def end(self, now: int, ended: Ended) -> list[Statement]:
+        """Return the statements that end all that is open; an empty answer is a message too."""
         statements: list[Statement] = []
-        message = self._writing(statements)
-        why = reason.reason if reason else None
-        return statements + self._journal.close_message(message, now, self.usage, why)
+        if self._step is None:
+            self._writing(statements)
+            self._end_message(statements, now, ended._replace(usage=self.usage))
+        else:
+            self._end_message(statements, now, ended)
+            self._step.step_details = self._details()
+            ended = ended._replace(usage=self.usage)
+            statements += self._journal.end_step(self._step, now, ended)
+        return statements
 
     def await_outputs(self, now: int) -> tuple[list[Statement], RequiredAction]:
         """Return the statements that leave the calls open, and what the client has to do.
@@ -161,23 +157,34 @@ class Turn:
         Raises: ModelError when arguments are not JSON: no client could call with them.
         """
         assert self._step is not None  # noqa: S101  # where there are calls, a step holds them
-        calls = [self.calls[index] for index in sorted(self.calls)]
-        for call in calls:
+        for call in self.calls.values():
             _require_json(call)
         statements: list[Statement] = []
-        if self._message is not None:
-            statements += self._journal.close_message(self._message, now, None)
-            self._message = None
-        self._step.step_details = function_calls(
-            [(call.id, call.name, call.arguments) for call in calls]
-        )
+        self._end_message(statements, now, Ended())
+        self._step.step_details = self._details()
         self._step.usage = self.usage
         statements.append(store.replace_step(self._journal.key, self._step.id, encode(self._step)))
         wanted = [
             RunToolCallObject(id=call.id, function=FunctionCall(call.name, call.arguments))
-            for call in calls
+            for call in self._in_order()
         ]
         return statements, RequiredAction(submit_tool_outputs=ToolCallsToSubmit(wanted))
+
+    def _end_message(self, statements: list[Statement], now: int, ended: Ended) -> None:
+        if self._message is not None:
+            statements += self._journal.end_message(self._message, now, ended)
+            self._message = None
+
+    def _details(self) -> ToolCalls:
+        return function_calls([(call.id, call.name, call.arguments) for call in self._in_order()])
+
+    def _in_order(self) -> list[_Call]:
+        return [self.calls[index] for index in sorted(self.calls)]
+
+    def _fresh_id(self, given: str | None) -> str:
+        """Return the model's own id of a call; outputs of two calls are told apart by it."""
+        taken = {call.id for call in self.calls.values()}
+        return given if given and given not in taken else self._ids.new("call_")
 
 
 def _shown(call: _Call, function: dict[str, Any], **more: str) -> dict[str, Any]:

@@ -1,54 +1,57 @@
-from msgspec import Struct
-from weft.llm.model import *
-import asyncio
+"""Finds the model for a name: the first endpoint whose pattern fits, or the demo."""
 
+import json
+from collections.abc import Sequence
 
-class Endpoint(Struct):
-    match: str = ""
-    url: str = ""
-    api_key: str | None = None
-    name: str | None = None
-    timeout_s: float = 1
-    connect_timeout_s: float = 1
-    headers: dict = {}
-    api_version: str | None = None
+from weft.llm.chat import ChatModel
+from weft.llm.demo import NAME as DEMO
+from weft.llm.demo import DemoModel
+from weft.llm.endpoint import Endpoint
+from weft.llm.model import Model, ModelError
 
+__all__ = ["Catalog", "Endpoint"]
 
-class Demo:
-    async def stream(self, request):
-        last = request.messages[-1]
-        if request.tools and last.role == "user" and "call" in str(last.content):
-            yield TextDelta("let me see")
-            yield ToolCallDelta(0, "call_a", request.tools[0].name, '{"a"')
-            yield ToolCallDelta(0, None, None, ":1}")
-            yield ToolCallDelta(1, "call_b", request.tools[0].name, "{}")
-            yield Usage(10, 5)
-            yield Finished("tool_calls")
-            return
-        if "slow" in str(last.content):
-            for i in range(1000):
-                yield TextDelta(f"w{i} ")
-                await asyncio.sleep(0.05)
-        for w in f"Hello you said {last.content}".split():
-            yield TextDelta(w + " ")
-        yield Finished("stop")
-        yield Usage(7, 3)
-
-    async def close(self):
-        pass
+_WILDCARDS = frozenset("*?[")
 
 
 class Catalog:
-    def __init__(self, e):
-        pass
+    """The models of this server. Raises: ModelError, if an endpoint cannot be used."""
 
-    def find(self, m):
-        if m != "weft-demo":
-            raise ModelError("server_error", "no such model")
-        return Demo()
+    def __init__(self, endpoints: Sequence[Endpoint]) -> None:
+        self._models: list[tuple[Endpoint, Model]] = [
+            (endpoint, ChatModel(endpoint)) for endpoint in endpoints
+        ]
+        self._demo = DemoModel()
 
-    def names(self):
-        return ["weft-demo"]
+    def find(self, model: str) -> Model:
+        """Return who answers for a model of this name.
 
-    async def close(self):
-        pass
+        Raises: ModelError, which says what to configure.
+        """
+        if model == DEMO:
+            return self._demo
+        for endpoint, found in self._models:
+            if endpoint.serves(model):
+                return found
+        raise ModelError("server_error", _advice(model))
+
+    def names(self) -> list[str]:
+        """Return the names that are configured one by one, and the demo's."""
+        exact = [e.match for e, _ in self._models if not _WILDCARDS.intersection(e.match)]
+        return list(dict.fromkeys([*exact, DEMO]))
+
+    async def close(self) -> None:
+        """Let go of all connections."""
+        for _, model in self._models:
+            await model.close()
+
+
+def _advice(model: str) -> str:
+    return (
+        f"No model endpoint is configured for the model {json.dumps(model)}. Put this into "
+        "weft.toml and restart Weft:\n\n"
+        f'[[models]]\nmatch = {json.dumps(model)}\nurl = "https://api.openai.com/v1"  '
+        "# or any OpenAI-compatible server\n"
+        'api_key = "..."\n\n'
+        f'To try Weft without a model, use the built-in demo "{DEMO}".'
+    )

@@ -63,7 +63,7 @@ class ModelRequest(Struct, frozen=True, kw_only=True):
     model: str
     messages: list[ChatMessage]
     tools: list[FunctionTool] = []
-    # "none", "auto", "required" or {"type": "function", "function": {"name": ...}}
+    # One of none, auto and required, or an object that names a function.
     tool_choice: str | dict[str, Any] = "auto"
     parallel_tool_calls: bool = True
     response_format: dict[str, Any] | None = None

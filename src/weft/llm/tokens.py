@@ -3,9 +3,9 @@
 GPT tokenizers split a text before they look anything up: into words, camelCase
 parts, groups of three digits, runs of punctuation, line ends. Each kind of
 piece costs here what it costs on average in `o200k_base`. The averages were
-fitted to 900 passages of prose, manuals and code in 40 languages; of 930 others
+fitted to 930 passages of prose, manuals and code in thirty languages; of 930 others
 92 in 100 are estimated within 15 % and 97 in 100 within 20 % (English 95 and 99,
-code 93 and 97, Chinese, Japanese and Korean 92 and 96). Sums over several messages
+code 93 and 97, Chinese, Japanese and Korean 93 and 96). Sums over several messages
 are closer: errors cancel out.
 
 Other models have other vocabularies, so that an estimate can be wrong by a

@@ -25,7 +25,9 @@ class Bell:
         """Wait until the bell has rung since the last time; return False after `timeout_s`."""
         if not self._rung.is_set():
             try:
-                await asyncio.wait_for(self._rung.wait(), timeout_s)
+                # Not wait_for: until Python 3.12 it forgot a cancellation that came with a ring.
+                async with asyncio.timeout(timeout_s):
+                    await self._rung.wait()
             except TimeoutError:
                 return False
         self._rung.clear()

@@ -179,10 +179,18 @@ async def active_of(database: Database, project: str, thread_id: str) -> str | N
     return row[0] if row else None
 
 
-async def find(database: Database, name: str, limit: int, **params: Any) -> list[RunKey]:
+async def find(
+    database: Database, name: str, limit: int, *, is_long: bool = False, **params: Any
+) -> list[RunKey]:
     """Return the runs that a statement lists: run_queued, run_cancelling and the like."""
-    page = await database.page(name, {"limit": limit, **params})
+    page = await database.page(name, {"limit": limit, **params}, is_long=is_long)
     return [RunKey(*row) for row in page.rows]
+
+
+async def next_waiting(database: Database, key: RunKey) -> RunKey | None:
+    """Return the first run that waits in the thread of `key`, if no run is active there."""
+    row = await database.one("run_next_waiting", key.params())
+    return RunKey(*row) if row else None
 
 
 async def last_number(database: Database, key: RunKey) -> int:
@@ -191,10 +199,17 @@ async def last_number(database: Database, key: RunKey) -> int:
     return row[0] if row else 0
 
 
-async def events(database: Database, key: RunKey, after: int, limit: int) -> list[EventRow]:
-    """Return rows that hold events behind `after`; the first may begin ahead of it."""
-    page = await database.page("run_event_list", key.under(after=after, limit=limit))
-    return [EventRow(*row) for row in page.rows]
+async def events(
+    database: Database, key: RunKey, after: int, limit: int, limit_bytes: int
+) -> tuple[list[EventRow], bool]:
+    """Return rows that hold events behind `after`, and whether they go to the end of the log.
+
+    The first row may begin ahead of `after`.
+    """
+    params = key.under(after=after, limit=limit)
+    page = await database.page("run_event_list", params, limit_bytes=limit_bytes)
+    is_all = not page.is_cut and len(page.rows) < limit
+    return [EventRow(*row) for row in page.rows], is_all
 
 
 async def deltas_of(database: Database, key: RunKey, name: str, after: int) -> list[str]:

@@ -2,7 +2,7 @@
 
 import contextlib
 
-from weft.store.database import Database, Refused, Statement
+from weft.store.database import Database, Refused, Statement, Write
 
 SLICE = 1000  # rows in one transaction: some milliseconds
 TOMBSTONE_S = 24 * 3600  # how long a deleted object's id stays a valid cursor
@@ -71,9 +71,12 @@ async def sweep_old(database: Database, now: int) -> bool:
 
 
 async def _sweep_slice(database: Database, project: str, thread_id: str) -> None:
+    with contextlib.suppress(Refused):  # it was restored meanwhile
+        await database.write(slice_of(project, thread_id), is_long=True)
+
+
+def slice_of(project: str, thread_id: str) -> Write:
+    """The statements that clear away a slice under a thread. Guard: it is still deleted."""
     params = {"id": thread_id, "project": project, "slice": SLICE}
     fence = Statement("sweep_fence", params, is_guard=True)
-    with contextlib.suppress(Refused):  # it was restored meanwhile
-        await database.write(
-            (fence, *(Statement(name, params) for name in _UNDER_THREAD)), is_long=True
-        )
+    return (fence, *(Statement(name, params) for name in _UNDER_THREAD))

@@ -8,7 +8,7 @@ The log keeps what changed, and the stream is rendered when it is read:
 - steps, messages and threads are kept whole.
 """
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -24,6 +24,10 @@ DONE = b"event: done\ndata: [DONE]\n\n"
 # One line feed: it joins the next block, because some clients fail on a block without an event.
 PING = b": ping\n"
 
+PartKind = Literal["text", "refusal"]
+# What a message says so far: its parts in the order in which they began, as pieces.
+Parts = dict[PartKind, list[str]]
+
 _anything = msgspec.json.Decoder()
 _batch = msgspec.json.Decoder(tuple[str, list[msgspec.Raw]])
 
@@ -33,18 +37,17 @@ def run_data(run: RunObject) -> str:
     return encode({name: getattr(run, name) for name in VOLATILE})
 
 
-def text_deltas(message_id: str, texts: list[str], *, is_first: bool) -> str:
-    """Return what the log keeps of a batch of text; the first of a message shows annotations."""
-    parts: list[Any] = [{"value": text} for text in texts]
-    if is_first:
-        parts[0] = {"value": texts[0], "annotations": []}
-    deltas = [{"content": [{"index": 0, "type": "text", "text": part}]} for part in parts]
-    return encode((message_id, deltas))
+def message_deltas(
+    message_id: str, kind: PartKind, index: int, texts: list[str], *, is_first: bool
+) -> str:
+    """Return what the log keeps of a batch of one part's text, which stands at `index`.
 
-
-def refusal_deltas(message_id: str, texts: list[str]) -> str:
-    """Return what the log keeps of a batch of a refusal's text."""
-    deltas = [{"content": [{"index": 0, "type": "refusal", "refusal": text}]} for text in texts]
+    The first piece of a text shows its annotations: none yet.
+    """
+    pieces: list[Any] = [{"value": text} for text in texts] if kind == "text" else [*texts]
+    if is_first and kind == "text":
+        pieces[0] = {"value": texts[0], "annotations": []}
+    deltas = [{"content": [{"index": index, "type": kind, kind: piece}]} for piece in pieces]
     return encode((message_id, deltas))
 
 
@@ -54,14 +57,17 @@ def call_deltas(step_id: str, calls: list[dict[str, Any]]) -> str:
     return encode((step_id, deltas))
 
 
-def streamed_text(batches: list[str]) -> str:
-    """Return the text that was streamed of a message, from its delta rows in order."""
-    return "".join(
-        delta["content"][0]["text"]["value"]
-        for data in batches
-        for delta in _anything.decode(data)[1]
-        if delta["content"][0]["type"] == "text"
-    )
+def streamed(message_id: str, batches: list[str]) -> Parts:
+    """Return what was streamed of a message, from delta rows in order; other messages' too."""
+    parts: Parts = {}
+    for data in batches:
+        object_id, deltas = _anything.decode(data)
+        for delta in deltas if object_id == message_id else ():
+            part = delta["content"][0]
+            piece = part[part["type"]]
+            text = piece["value"] if part["type"] == "text" else piece
+            parts.setdefault(part["type"], []).append(text)
+    return parts
 
 
 def frames(number: int, name: str, data: str, after: int, run: dict[str, Any]) -> bytes:

@@ -212,7 +212,7 @@ class _Walk:
         return data
 
     def _integer(self, data: Any, kind: mi.IntType, path: str) -> Any:
-        if self._lax and isinstance(data, str) and re.fullmatch(r"[+-]?[0-9]{1,18}", data):
+        if self._lax and isinstance(data, str) and re.fullmatch(r"[+-]?[0-9]{1,100}", data):
             data = int(data)
         if isinstance(data, float) and data.is_integer() and abs(data) < 2**63:
             data = int(data)

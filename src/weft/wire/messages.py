@@ -272,8 +272,8 @@ class RestoredFileCitation(Request, tag_field="type", tag="file_citation"):
     """A citation of an exported message."""
 
     text: Annotated[str, Meta(description="The words in the text that it stands for.")]
-    start_index: Annotated[int, Meta(ge=0, description="Where they begin.")]
-    end_index: Annotated[int, Meta(ge=0, description="Where they end, exclusive.")]
+    start_index: Annotated[Offset, Meta(description="Where they begin.")]
+    end_index: Annotated[Offset, Meta(description="Where they end, exclusive.")]
     file_citation: RestoredFile
 
 
@@ -281,8 +281,8 @@ class RestoredFilePath(Request, tag_field="type", tag="file_path"):
     """A file path of an exported message."""
 
     text: Annotated[str, Meta(description="The words in the text that it stands for.")]
-    start_index: Annotated[int, Meta(ge=0, description="Where they begin.")]
-    end_index: Annotated[int, Meta(ge=0, description="Where they end, exclusive.")]
+    start_index: Annotated[Offset, Meta(description="Where they begin.")]
+    end_index: Annotated[Offset, Meta(description="Where they end, exclusive.")]
     file_path: RestoredFile
 
 
@@ -324,6 +324,10 @@ RestoredPart = (
 )
 
 
+# What an exported message says of objects that may not be here.
+OtherId = Annotated[str, Meta(max_length=256)]
+
+
 class RestoreMessageRequest(Request, kw_only=True):
     """A whole message object: it gets back its own id and date.
 
@@ -336,12 +340,12 @@ class RestoreMessageRequest(Request, kw_only=True):
     ] = None
     created_at: CreatedAt | None = None
     assistant_id: Annotated[
-        str | None, Meta(description="The assistant that wrote it, if one did.")
+        OtherId | None, Meta(description="The assistant that wrote it, if one did.")
     ] = None
     thread_id: Annotated[
-        str | None, Meta(description="The thread; must be the one in the path.")
+        OtherId | None, Meta(description="The thread; must be the one in the path.")
     ] = None
-    run_id: Annotated[str | None, Meta(description="The run that wrote it, if one did.")] = None
+    run_id: Annotated[OtherId | None, Meta(description="The run that wrote it, if one did.")] = None
     status: Status | None = None
     incomplete_details: RestoredIncompleteDetails | None = None
     incomplete_at: Instant | None = None

@@ -1,21 +1,23 @@
 """Models, as clients list them."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from weft.wire.shapes import Response
+from msgspec import Meta
+
+from weft.wire.shapes import CreatedAt, Response
 
 
 class Model(Response):
     """A model that runs can name."""
 
-    id: str
+    id: Annotated[str, Meta(description="Its name.")]
     object: Literal["model"] = "model"
-    created: int = 0
-    owned_by: str = "weft"
+    created: CreatedAt = 0
+    owned_by: Annotated[str, Meta(description="Who offers it.")] = "weft"
 
 
 class ListModelsResponse(Response, kw_only=True):
     """Every configured model."""
 
     object: Literal["list"] = "list"
-    data: list[Model]
+    data: Annotated[list[Model], Meta(description="The models, in the order of the settings.")]

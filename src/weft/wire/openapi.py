@@ -4,39 +4,46 @@ It is written in OpenAPI 3.1; `openapi_30` translates it for older tools. What t
 real service never had is marked `x-weft-extension`.
 """
 
-from typing import Any, Literal, NamedTuple
+from collections.abc import Iterable
+from typing import Any, Literal
 
 import msgspec
 
 from weft.domain import __version__
-from weft.domain.errors import (
-    AlreadyExists,
-    ApiError,
-    BadRequest,
-    BodyTooLarge,
-    Forbidden,
-    NotFound,
-    Unauthenticated,
-    Unavailable,
-)
 from weft.wire.body import Body
-from weft.wire.examples import EXAMPLES, IDS, THREAD_ID, Example
+from weft.wire.example_objects import IDS, Example
+from weft.wire.examples import EXAMPLES
+from weft.wire.failures import (
+    BAD_REQUEST,
+    FAILURES,
+    FORBIDDEN,
+    INTERNAL,
+    NOT_FOUND,
+    TOO_LARGE,
+    UNAUTHENTICATED,
+    UNAVAILABLE,
+    Failure,
+)
 from weft.wire.openapi_30 import as_30
 from weft.wire.operations import PATH_IDS, TABLE, Operation
+from weft.wire.run_requests import FollowQuery
+from weft.wire.runs import RunObject
 from weft.wire.schemas import REF, Schema, schemas
 from weft.wire.shapes import ErrorResponse, Response
+from weft.wire.stream_events import STREAM_EVENTS
 
 VERSION = "3.1.0"
 
 _JSON = "application/json"
 _EVENTS = "text/event-stream"
+_STREAM = "AssistantStreamEvent"
 
 _TAGS = {
     "Threads": "Conversations. A thread keeps its messages in order until it is deleted.",
     "Messages": "What users and assistants said in a thread.",
     "Assistants": "A model with instructions and tools, ready to answer in any thread.",
     "Runs": "An assistant answering in a thread, step by step.",
-    "Models": "The models that assistants and runs can name.",
+    "Models": "The models that the server is configured for.",
     "Server": "What the server says of itself; needs no key.",
 }
 
@@ -51,78 +58,6 @@ class Health(Response):
     """The server is well."""
 
     status: Literal["ok"]
-
-
-class _Failure(NamedTuple):
-    """An answer that is not a success, under its name among the components."""
-
-    name: str
-    description: str
-    errors: dict[str, ApiError]
-
-    @property
-    def status(self) -> str:
-        return str(next(iter(self.errors.values())).status)
-
-
-_BAD_REQUEST = _Failure(
-    "BadRequest",
-    "The request is not lawful: `param` says where it is wrong, `code` how. Nothing was changed.",
-    {
-        "missing": BadRequest.missing_parameter("role"),
-        "unknown": BadRequest.unknown_parameter("messages[0].file_ids"),
-        "too_long": BadRequest.string_length("metadata.note", "maximum", 512, 513),
-        "other_id": BadRequest.id_prefix("thread_id", "undefined", "thread"),
-        "already_exists": AlreadyExists.object("thread", THREAD_ID, "id"),
-    },
-)
-_UNAUTHENTICATED = _Failure(
-    "Unauthenticated",
-    "No API key, or one that is unknown or revoked.",
-    {
-        "no_key": Unauthenticated.no_key(),
-        "wrong_key": Unauthenticated.wrong_key("sk-weft-0123456789abcdef"),
-    },
-)
-_FORBIDDEN = _Failure(
-    "Forbidden",
-    "A server without keys answers to this machine only, and to no foreign web page.",
-    {
-        "web_page": Forbidden(
-            "Without an API key this server does not answer other web pages. "
-            "Create a key with: weft keys create"
-        )
-    },
-)
-_NOT_FOUND = _Failure(
-    "NotFound",
-    "There is no such object in the project of the key, or the path names another project.",
-    {"object": NotFound.object("thread", THREAD_ID)},
-)
-_TOO_LARGE = _Failure(
-    "BodyTooLarge",
-    "The body is larger than the server accepts.",
-    {"too_large": BodyTooLarge(32 * 1024 * 1024)},
-)
-_INTERNAL = _Failure(
-    "InternalError",
-    "The server failed; its log says why under the request id.",
-    {"internal": ApiError.internal("req_00000000000000000000000000000000")},
-)
-_UNAVAILABLE = _Failure(
-    "Unavailable",
-    "The database cannot serve now. Nothing was stored; try again after `retry-after` seconds.",
-    {"disk_full": Unavailable("The server's disk is full; nothing was stored. Try again later.")},
-)
-_FAILURES = (
-    _BAD_REQUEST,
-    _UNAUTHENTICATED,
-    _FORBIDDEN,
-    _NOT_FOUND,
-    _TOO_LARGE,
-    _INTERNAL,
-    _UNAVAILABLE,
-)
 
 
 def document(version: str) -> dict[str, Any]:
@@ -173,10 +108,12 @@ def _servers() -> list[dict[str, Any]]:
 
 
 def _operation(operation: Operation) -> dict[str, Any]:
-    failures = [_BAD_REQUEST, _UNAUTHENTICATED, _FORBIDDEN, _NOT_FOUND]
+    failures = [BAD_REQUEST, UNAUTHENTICATED, FORBIDDEN, NOT_FOUND]
     parameters = [*_path_parameters(operation), *_query_parameters(operation.query)]
+    if operation.query is FollowQuery:
+        parameters.append({"$ref": "#/components/parameters/LastEventId"})
     if operation.method == "POST":
-        failures.append(_TOO_LARGE)
+        failures.append(TOO_LARGE)
         parameters.append({"$ref": "#/components/parameters/IdempotencyKey"})
     described: dict[str, Any] = {
         "operationId": operation.id,
@@ -191,7 +128,7 @@ def _operation(operation: Operation) -> dict[str, Any]:
         described["requestBody"] = _request_body(operation.body, examples)
     described["responses"] = {
         "200": _success(operation, examples),
-        **_failed(*failures, _INTERNAL, _UNAVAILABLE),
+        **_failed(*failures, INTERNAL, UNAVAILABLE),
     }
     if operation.is_extension:
         described["x-weft-extension"] = True
@@ -200,23 +137,27 @@ def _operation(operation: Operation) -> dict[str, Any]:
 
 def _path_parameters(operation: Operation) -> list[dict[str, Any]]:
     names = [part[1:-1] for part in operation.path.split("/") if part.startswith("{")]
-    return [_path_parameter(name) for name in names]
+    return [
+        {
+            "name": name,
+            "in": "path",
+            "required": True,
+            **_path_parameter(name),
+            "example": IDS[name],
+        }
+        for name in names
+    ]
 
 
 def _path_parameter(name: str) -> dict[str, Any]:
-    schema, described = {"type": "string"}, f"The name of the {name}."
-    if name in PATH_IDS:
-        described = (
-            f"The {name.removesuffix('_id')}: an identifier that begins with `{PATH_IDS[name]}`."
-        )
-        schema["pattern"] = f"^{PATH_IDS[name]}"
+    """Return what a path parameter is: an identifier of its kind, or a name."""
+    what = name.removesuffix("_id").replace("_", " ")
+    if name not in PATH_IDS:
+        return {"description": f"The name of the {what}.", "schema": {"type": "string"}}
+    begins = PATH_IDS[name]
     return {
-        "name": name,
-        "in": "path",
-        "required": True,
-        "description": described,
-        "schema": schema,
-        "example": IDS[name],
+        "description": f"The {what}: an identifier that begins with `{begins}`.",
+        "schema": {"type": "string", "pattern": f"^{begins}"},
     }
 
 
@@ -233,6 +174,8 @@ def _query_parameter(name: str, schema: Schema) -> dict[str, Any]:
     parameter = {"name": name, "in": "query", "description": schema.pop("description")}
     if isinstance(schema.get("type"), list):
         schema["type"] = schema["type"][0]
+    if "enum" in schema:
+        schema["enum"] = [value for value in schema["enum"] if value is not None]
     if "anyOf" in schema:
         schema = schema["anyOf"][0]
     if "$ref" in schema:
@@ -249,10 +192,10 @@ def _request_body(body: Body[Any, Any], examples: list[Example]) -> dict[str, An
     shown = {
         example.name: {"summary": example.summary, "value": example.body} for example in examples
     }
-    content: dict[str, Any] = {"schema": schema}
-    if shown:
-        content["examples"] = shown
-    return {"required": body.required, "content": {_JSON: content}}
+    return {
+        "required": body.required,
+        "content": {_JSON: {"schema": schema, "examples": shown}},
+    }
 
 
 def _restoring(struct: type[msgspec.Struct]) -> Schema:
@@ -269,19 +212,28 @@ def _reference(struct: type[msgspec.Struct]) -> Schema:
 
 
 def _success(operation: Operation, examples: list[Example]) -> dict[str, Any]:
-    shown = {
+    """Describe a success: JSON, and the events of a run where a client may ask for them."""
+    struct = operation.response
+    shown = _shown(example for example in examples if isinstance(example.answer, dict))
+    described = _response(
+        (struct.__doc__ or "").partition("\n")[0],
+        {"schema": _reference(struct), "examples": shown},
+    )
+    if struct is RunObject:
+        poll = {"$ref": "#/components/headers/PollAfterMs"}
+        described["headers"] = {**described["headers"], "openai-poll-after-ms": poll}
+    if operation.is_streamed:
+        described["content"][_EVENTS] = {"schema": {"$ref": REF.format(name=_STREAM)}}
+        streams = _shown(example for example in examples if isinstance(example.answer, str))
+        if streams:
+            described["content"][_EVENTS]["examples"] = streams
+    return described
+
+
+def _shown(examples: Iterable[Example]) -> dict[str, Any]:
+    return {
         example.name: {"summary": example.summary, "value": example.answer} for example in examples
     }
-    struct = operation.response
-    content: dict[str, Any] = {"schema": _reference(struct)}
-    if shown:
-        content["examples"] = shown
-    success = _response((struct.__doc__ or "").partition("\n")[0], content)
-    if operation.is_streamed:
-        success["content"][_EVENTS] = {
-            "schema": {"type": "string", "description": "The run's events as they happen."}
-        }
-    return success
 
 
 def _response(description: str, content: dict[str, Any]) -> dict[str, Any]:
@@ -292,7 +244,7 @@ def _response(description: str, content: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _failed(*failures: _Failure) -> dict[str, Any]:
+def _failed(*failures: Failure) -> dict[str, Any]:
     return {
         failure.status: {"$ref": f"#/components/responses/{failure.name}"}
         for failure in sorted(failures, key=lambda failure: failure.status)
@@ -317,14 +269,14 @@ def _server_paths() -> dict[str, Any]:
             "Can it serve?",
             "Answers when the database does too.",
             _response("It can.", health),
-            _UNAVAILABLE,
+            UNAVAILABLE,
         ),
         "/openapi.json": _meta_operation(
             "getOpenApi",
             "Read the contract",
             "This document.",
             _response("An OpenAPI document.", {"schema": {"type": "object"}}),
-            _BAD_REQUEST,
+            BAD_REQUEST,
         ),
     }
     described["/openapi.json"]["get"]["parameters"] = [
@@ -339,7 +291,7 @@ def _server_paths() -> dict[str, Any]:
 
 
 def _meta_operation(
-    operation_id: str, summary: str, description: str, success: dict[str, Any], *failures: _Failure
+    operation_id: str, summary: str, description: str, success: dict[str, Any], *failures: Failure
 ) -> dict[str, Any]:
     return {
         "servers": [{"url": "/", "description": "Not under a prefix."}],
@@ -349,7 +301,7 @@ def _meta_operation(
             "summary": summary,
             "description": description,
             "security": [],
-            "responses": {"200": success, **_failed(*failures, _INTERNAL)},
+            "responses": {"200": success, **_failed(*failures, INTERNAL)},
             "x-weft-extension": True,
         },
     }
@@ -359,20 +311,25 @@ def _meta_operation(
 
 
 def _components() -> dict[str, Any]:
-    structs: list[type[msgspec.Struct]] = [ErrorResponse, Health]
+    structs: list[type[msgspec.Struct]] = [ErrorResponse, Health, *STREAM_EVENTS]
     for operation in TABLE:
         structs.append(operation.response)
         if operation.body is not None:
             structs += filter(None, (operation.body.struct, operation.body.restore))
     return {
-        "schemas": schemas(dict.fromkeys(structs)),
-        "parameters": {"IdempotencyKey": _idempotency_key()},
-        "responses": {failure.name: _failure_response(failure) for failure in _FAILURES},
+        "schemas": dict(sorted({**schemas(dict.fromkeys(structs)), _STREAM: _stream()}.items())),
+        "parameters": {"IdempotencyKey": _idempotency_key(), "LastEventId": _last_event_id()},
+        "responses": {failure.name: _failure_response(failure) for failure in FAILURES},
         "headers": {
             "RequestId": {
                 "description": "`req_` and 32 hexadecimal digits; the server's log has it too.",
                 "schema": {"type": "string", "pattern": "^req_[0-9a-f]{32}$"},
-            }
+            },
+            "PollAfterMs": {
+                "description": "In how many milliseconds to ask again. It is there while the run "
+                "goes on; the polling helpers of SDKs heed it.",
+                "schema": {"type": "integer"},
+            },
         },
         "securitySchemes": {
             "bearer": {
@@ -390,6 +347,27 @@ def _components() -> dict[str, Any]:
     }
 
 
+def _stream() -> Schema:
+    return {
+        "description": "One frame of a stream of server-sent events, its lines `event` and `data` "
+        "as fields. On the wire a frame is the lines `id:` (the number of the event, from 1), "
+        "`event:` and `data:` (JSON on one line) and an empty line; the last one, `done`, has no "
+        "number. A line that begins with a colon is a comment that keeps the connection alive. "
+        "Events may be added: ignore those that you do not know.",
+        "oneOf": [_reference(struct) for struct in STREAM_EVENTS],
+    }
+
+
+def _last_event_id() -> dict[str, Any]:
+    return {
+        "name": "Last-Event-ID",
+        "in": "header",
+        "description": "With `stream=true`: the number of the last event that was received; the "
+        "stream goes on behind it. A number beyond the last event is an error.",
+        "schema": {"type": "integer", "minimum": 0},
+    }
+
+
 def _idempotency_key() -> dict[str, Any]:
     return {
         "name": "Idempotency-Key",
@@ -401,7 +379,7 @@ def _idempotency_key() -> dict[str, Any]:
     }
 
 
-def _failure_response(failure: _Failure) -> dict[str, Any]:
+def _failure_response(failure: Failure) -> dict[str, Any]:
     shown = {}
     for name, error in failure.errors.items():
         fields = {key: getattr(error, key) for key in ("message", "type", "param", "code")}

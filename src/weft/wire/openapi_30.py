@@ -45,8 +45,8 @@ def _object(node: Any) -> Any:
 
 def schema_30(schema: Schema) -> Schema:
     """Return a JSON Schema of draft 2020-12 as a schema object of OpenAPI 3.0."""
-    if schema == {"type": "null"}:
-        return dict(_NULL)
+    if schema.get("type") == "null":
+        return {**schema, **_NULL}
     result = each_subschema(schema, schema_30)
     result.pop("propertyNames", None)
     if "$ref" in result and len(result) > 1:

@@ -27,18 +27,20 @@ from weft.wire.messages import (
 )
 from weft.wire.models import ListModelsResponse, Model
 from weft.wire.names import snake
-from weft.wire.runs import (
+from weft.wire.run_requests import (
     CreateRunRequest,
     CreateThreadAndRunRequest,
     FollowQuery,
     IncludeQuery,
-    ListRunsResponse,
     ListRunStepsQuery,
-    ListRunStepsResponse,
     ModifyRunRequest,
+    SubmitToolOutputsRunRequest,
+)
+from weft.wire.runs import (
+    ListRunsResponse,
+    ListRunStepsResponse,
     RunObject,
     RunStepObject,
-    SubmitToolOutputsRunRequest,
 )
 from weft.wire.shapes import ListQuery
 from weft.wire.threads import (

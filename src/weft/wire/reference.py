@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from weft.wire.examples import EXAMPLES, IDS, Example
+from weft.wire.example_objects import Example
+from weft.wire.examples import EXAMPLES
 from weft.wire.markup import Block, Code, Heading, Items, Table, Words, anchor, link
 from weft.wire.names import snake
 from weft.wire.openapi import document
@@ -18,6 +19,7 @@ from weft.wire.schemas import Schema
 from weft.wire.words import described, laid_out, references, type_of
 
 JSON = "application/json"
+EVENTS = "text/event-stream"
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 
 INTRODUCTION = Words(
@@ -205,10 +207,7 @@ class Reference:
                 refused.append(status)
                 continue
             found = self._followed(response)
-            kinds = {k: media.get("schema") for k, media in found.get("content", {}).items()}
-            types = [
-                type_of(schema) if JSON in kind else f"`{kind}`" for kind, schema in kinds.items()
-            ]
+            types = [_kind(kind, media) for kind, media in found.get("content", {}).items()]
             shown = f" {' or '.join(types)}." if types else ""
             yield Words(f"**Answer** {status}:{shown} {described(found)}")
         if refused:
@@ -349,7 +348,7 @@ def call_line(operation: Described) -> str:
 
 
 def _example(operation: Described, example: Example) -> Iterator[Block]:
-    target = re.sub(r"{(\w+)}", lambda name: IDS.get(name[1], name[0]), operation.path)
+    target = re.sub(r"{(\w+)}", lambda name: example.ids.get(name[1], name[0]), operation.path)
     if example.query:
         pairs = (f"{name}={quote(value)}" for name, value in example.query)
         target = f"{target}?{'&'.join(pairs)}"
@@ -358,8 +357,18 @@ def _example(operation: Described, example: Example) -> Iterator[Block]:
         request += f"\nContent-Type: {JSON}\n\n{laid_out(example.body)}"
     yield Words(f"{example.summary}:")
     yield Code("http", request)
-    if example.answer is not None:
+    if isinstance(example.answer, str):
+        yield Code("text", example.answer.rstrip("\n"))
+    elif example.answer is not None:
         yield Code("json", laid_out(example.answer))
+
+
+def _kind(kind: str, media: Schema) -> str:
+    """Return what an answer of a media type is made of, in words."""
+    if kind == JSON:
+        return type_of(media.get("schema"))
+    names = [name for name in references(media.get("schema")) if kind == EVENTS]
+    return f"`{kind}` of {link(names[0])}" if names else f"`{kind}`"
 
 
 def _code(value: str | None) -> str:

@@ -1,206 +1,61 @@
-"""Runs and their steps: what a client sends and reads."""
+"""Runs and their steps: what a client reads, and how they change."""
 
 from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
 
+from weft.domain.errors import BadRequest, shown
 from weft.domain.lifecycle import FORGETS_EXPIRY, STAMPS, TERMINAL, Cause, Status, after
-from weft.wire.assistants import (
-    AssistantObject,
-    Instructions,
-    ReasoningEffort,
-    ResponseFormat,
-    Temperature,
-    TopP,
+from weft.wire.assistants import AssistantObject, ReasoningEffort, ResponseFormat
+from weft.wire.run_requests import (
+    ChooseCodeInterpreter,
+    ChooseFileSearch,
+    ChooseFunction,
+    CreateRunRequest,
+    RunSettings,
+    ToolChoice,
+    TruncationObject,
 )
-from weft.wire.messages import CreateMessageRequest
-from weft.wire.shapes import CreatedAt, ListQuery, Metadata, Query, Request, Response
-from weft.wire.threads import CreateThreadRequest
+from weft.wire.shapes import PAGE, CreatedAt, FirstId, HasMore, Id, LastId, Response
 from weft.wire.tools import (
+    CodeInterpreterTool,
     DeclaredTool,
-    Tool,
+    FileSearchTool,
+    FunctionTool,
     ToolResources,
-    ToolResourcesRequest,
     declared,
 )
 
-MIN_TOKENS = 256
-
-RunTools = Annotated[list[Tool], Meta(max_length=20)]
-TokenLimit = Annotated[int, Meta(ge=MIN_TOKENS)]
-
-
-# --- what a client sends --------------------------------------------------------------------
-
-
-class TruncationObject(Request, kw_only=True):
-    """How much of the thread the model sees."""
-
-    type: Literal["auto", "last_messages"]
-    last_messages: Annotated[
-        Annotated[int, Meta(ge=1)] | None,
-        Meta(description="With last_messages: how many of the newest messages."),
-    ] = None
-
-
-class NamedFunction(Request):
-    """The function to call."""
-
-    name: Annotated[str, Meta(min_length=1, max_length=64)]
-
-
-class ChooseFunction(Request, tag_field="type", tag="function"):
-    """The model must call this function."""
-
-    function: NamedFunction
-
-
-class ChooseCodeInterpreter(Request, tag_field="type", tag="code_interpreter"):
-    """The model must run code."""
-
-
-class ChooseFileSearch(Request, tag_field="type", tag="file_search"):
-    """The model must search files."""
-
-
-ToolChoice = (
-    Literal["none", "auto", "required"] | ChooseFunction | ChooseCodeInterpreter | ChooseFileSearch
-)
-
-
-class RunSettings(Request, kw_only=True):
-    """What every request that starts a run may set; what is left out comes from the assistant."""
-
-    assistant_id: Annotated[
-        str, Meta(extra={"id_prefix": "asst"}, description="The assistant that answers.")
-    ]
-    model: Annotated[
-        Annotated[str, Meta(min_length=1)] | None, Meta(description="Another model.")
-    ] = None
-    reasoning_effort: ReasoningEffort | None = None
-    instructions: Annotated[
-        Instructions | None, Meta(description="Instead of the assistant's instructions.")
-    ] = None
-    tools: Annotated[
-        RunTools | None, Meta(description="Instead of the assistant's tools; at most 20.")
-    ] = None
-    metadata: Metadata | None = None
-    temperature: Temperature | None = None
-    top_p: TopP | None = None
-    stream: Annotated[
-        bool | None, Meta(description="Answer with the run's events as they happen.")
-    ] = None
-    max_prompt_tokens: Annotated[
-        TokenLimit | None, Meta(description="For all model calls of the run together.")
-    ] = None
-    max_completion_tokens: Annotated[
-        TokenLimit | None, Meta(description="For all model calls of the run together.")
-    ] = None
-    truncation_strategy: TruncationObject | None = None
-    tool_choice: ToolChoice | None = None
-    parallel_tool_calls: bool | None = None
-    response_format: ResponseFormat | None = None
-
-
-class CreateRunRequest(RunSettings, kw_only=True):
-    """A run on a thread that exists."""
-
-    additional_instructions: Annotated[
-        Instructions | None, Meta(description="Appended to the instructions of this run.")
-    ] = None
-    additional_messages: Annotated[
-        list[CreateMessageRequest] | None,
-        Meta(description="Appended to the thread before the run."),
-    ] = None
-    queue_when_busy: Annotated[
-        bool | None,
-        Meta(description="Wait for the thread's active run to end instead of being refused."),
-    ] = None
-
-
-class CreateThreadAndRunRequest(RunSettings, kw_only=True):
-    """A new thread and a run on it."""
-
-    thread: CreateThreadRequest | None = None
-    tool_resources: ToolResourcesRequest | None = None
-
-
-class ModifyRunRequest(Request):
-    """A change of a run: only its metadata can change."""
-
-    metadata: Metadata | None = None
-
-
-class ToolOutput(Request):
-    """What a function returned."""
-
-    tool_call_id: Annotated[str, Meta(min_length=1, description="The call that it answers.")]
-    output: Annotated[str | None, Meta(description="The result, as the model shall read it.")] = (
-        None
-    )
-
-
-class SubmitToolOutputsRunRequest(Request):
-    """The results of all functions that the run asks for."""
-
-    tool_outputs: list[ToolOutput]
-    stream: bool | None = None
-
-
-class IncludeQuery(Query):
-    """What else to put into an answer."""
-
-    include: Annotated[
-        list[str] | None,
-        Meta(description="include[]=step_details.tool_calls[*].file_search.results[*].content"),
-    ] = None
-
-
-class ListRunStepsQuery(ListQuery):
-    """How steps are paged."""
-
-    include: Annotated[
-        list[str] | None,
-        Meta(description="include[]=step_details.tool_calls[*].file_search.results[*].content"),
-    ] = None
-
-
-class FollowQuery(Query):
-    """Following a run: an extension."""
-
-    stream: Annotated[
-        Literal["true", "false"] | None,
-        Meta(description="true: replay the run's events and follow them to the end."),
-    ] = None
-    starting_after: Annotated[
-        Annotated[int, Meta(ge=0)] | None,
-        Meta(description="With stream: only events behind this number (as Last-Event-ID)."),
-    ] = None
-
-
-# --- what Weft answers ----------------------------------------------------------------------
+Arguments = Annotated[str, Meta(description="The arguments as JSON, as the model wrote them.")]
+FunctionName = Annotated[str, Meta(description="Its name.")]
+CallId = Annotated[str, Meta(description="The identifier of the call.")]
+AssistantId = Annotated[str, Meta(description="The assistant that answers.")]
+ThreadId = Annotated[str, Meta(description="The thread that it belongs to.")]
+Tokens = Annotated[int, Meta(description="A number of tokens.")]
 
 
 class FunctionCall(Response):
-    """A function and its arguments, as the model wrote them."""
+    """A function and its arguments."""
 
-    name: str
-    arguments: str
+    name: FunctionName
+    arguments: Arguments
 
 
 class RunToolCallObject(Response, kw_only=True):
     """A function that the client has to call."""
 
-    id: str
+    id: CallId
     type: Literal["function"] = "function"
     function: FunctionCall
 
 
 class ToolCallsToSubmit(Response):
-    """The calls that wait for their results."""
+    """The calls that wait for their outputs."""
 
-    tool_calls: list[RunToolCallObject]
+    tool_calls: Annotated[
+        list[RunToolCallObject], Meta(description="All of one turn; one request answers them all.")
+    ]
 
 
 class RequiredAction(Response, kw_only=True):
@@ -211,36 +66,42 @@ class RequiredAction(Response, kw_only=True):
 
 
 class LastError(Response):
-    """Why a run failed."""
+    """Why it failed."""
 
-    code: Literal["server_error", "rate_limit_exceeded", "invalid_prompt"]
-    message: str
+    code: Annotated[
+        Literal["server_error", "rate_limit_exceeded", "invalid_prompt"],
+        Meta(description="The kind of error, for programs."),
+    ]
+    message: Annotated[str, Meta(description="What happened and what to do, for people.")]
 
 
 class RunIncompleteDetails(Response):
-    """Which budget was used up."""
+    """Why a run is incomplete."""
 
-    reason: Literal["max_completion_tokens", "max_prompt_tokens"]
+    reason: Annotated[
+        Literal["max_completion_tokens", "max_prompt_tokens"],
+        Meta(description="Which budget was used up."),
+    ]
 
 
 class CachedTokens(Response):
     """Of the prompt: what the model had seen before."""
 
-    cached_tokens: int = 0
+    cached_tokens: Tokens = 0
 
 
 class ReasoningTokens(Response):
-    """Of the completion: what the model thought."""
+    """Of the answers: what the model thought and did not say."""
 
-    reasoning_tokens: int = 0
+    reasoning_tokens: Tokens = 0
 
 
 class Usage(Response):
     """Tokens used. The first detail is spelt as the service spelt it."""
 
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    total_tokens: int = 0
+    prompt_tokens: Annotated[int, Meta(description="What the model read.")] = 0
+    completion_tokens: Annotated[int, Meta(description="What it wrote.")] = 0
+    total_tokens: Annotated[int, Meta(description="Both together.")] = 0
     prompt_token_details: CachedTokens = msgspec.field(default_factory=CachedTokens)
     completion_tokens_details: ReasoningTokens = msgspec.field(default_factory=ReasoningTokens)
 
@@ -263,66 +124,86 @@ class Usage(Response):
 class RunObject(Response, kw_only=True):
     """A run: an assistant answering in a thread."""
 
-    id: str
+    id: Id
     object: Literal["thread.run"] = "thread.run"
     created_at: CreatedAt
-    assistant_id: str
-    thread_id: str
-    status: Status = "queued"
-    started_at: int | None = None
-    expires_at: int | None
-    cancelled_at: int | None = None
-    failed_at: int | None = None
-    completed_at: int | None = None
+    assistant_id: AssistantId
+    thread_id: ThreadId
+    status: Annotated[Status, Meta(description="Where it stands in its life.")] = "queued"
+    started_at: Annotated[
+        int | None, Meta(description="When it was last taken up, in unix seconds.")
+    ] = None
+    expires_at: Annotated[
+        int | None,
+        Meta(
+            description="When it expires, in unix seconds; null while it waits for its turn, and "
+            "once it has ended in another way."
+        ),
+    ]
+    cancelled_at: Annotated[
+        int | None, Meta(description="When it was cancelled, in unix seconds.")
+    ] = None
+    failed_at: Annotated[int | None, Meta(description="When it failed, in unix seconds.")] = None
+    completed_at: Annotated[
+        int | None, Meta(description="When it was completed or incomplete, in unix seconds.")
+    ] = None
     required_action: RequiredAction | None = None
     last_error: LastError | None = None
-    model: str
-    instructions: str | None
-    tools: list[DeclaredTool]
+    model: Annotated[str, Meta(description="The model that answers.")]
+    instructions: Annotated[
+        str | None, Meta(description="What the model is told before the conversation.")
+    ]
+    tools: Annotated[list[DeclaredTool], Meta(description="The tools that the model may use.")]
     tool_resources: ToolResources
     metadata: dict[str, str]
-    temperature: float
-    top_p: float
+    temperature: Annotated[float, Meta(description="How freely the model chooses its words.")]
+    top_p: Annotated[float, Meta(description="The share of likely words to choose from.")]
     reasoning_effort: ReasoningEffort | None
-    max_completion_tokens: int | None
-    max_prompt_tokens: int | None
+    max_completion_tokens: Annotated[
+        int | None, Meta(description="What all answers of the run together may hold.")
+    ]
+    max_prompt_tokens: Annotated[
+        int | None, Meta(description="What all prompts of the run together may hold.")
+    ]
     truncation_strategy: TruncationObject
     incomplete_details: RunIncompleteDetails | None = None
     usage: Usage | None = None
     response_format: ResponseFormat
     tool_choice: ToolChoice
-    parallel_tool_calls: bool
+    parallel_tool_calls: Annotated[
+        bool, Meta(description="Whether the model may call several functions at once.")
+    ]
 
 
 class ListRunsResponse(Response, kw_only=True):
     """A page of runs."""
 
     object: Literal["list"] = "list"
-    data: list[RunObject]
-    first_id: str | None
-    last_id: str | None
-    has_more: bool
+    data: Annotated[list[RunObject], PAGE]
+    first_id: FirstId
+    last_id: LastId
+    has_more: HasMore
 
 
 class CalledFunction(Response):
-    """A function that was called, with its output once there is one."""
+    """A function that was called."""
 
-    name: str
-    arguments: str
-    output: str | None
+    name: FunctionName
+    arguments: Arguments
+    output: Annotated[str | None, Meta(description="What it returned, once the client said so.")]
 
 
 class FunctionToolCall(Response, tag_field="type", tag="function", kw_only=True):
     """A call of a function."""
 
-    id: str
+    id: CallId
     function: CalledFunction
 
 
 class CreatedMessage(Response):
     """The message that a step wrote."""
 
-    message_id: str
+    message_id: Annotated[str, Meta(description="The identifier of the message.")]
 
 
 class MessageCreation(Response, tag_field="type", tag="message_creation"):
@@ -334,7 +215,9 @@ class MessageCreation(Response, tag_field="type", tag="message_creation"):
 class ToolCalls(Response, tag_field="type", tag="tool_calls"):
     """A step that called tools."""
 
-    tool_calls: list[FunctionToolCall]
+    tool_calls: Annotated[
+        list[FunctionToolCall], Meta(description="All calls of one turn of the model.")
+    ]
 
 
 StepStatus = Literal["in_progress", "cancelled", "failed", "completed", "expired"]
@@ -343,21 +226,34 @@ StepStatus = Literal["in_progress", "cancelled", "failed", "completed", "expired
 class RunStepObject(Response, kw_only=True):
     """One step of a run: a message, or the tool calls of one turn."""
 
-    id: str
+    id: Id
     object: Literal["thread.run.step"] = "thread.run.step"
     created_at: CreatedAt
-    run_id: str
-    assistant_id: str
-    thread_id: str
-    type: Literal["message_creation", "tool_calls"]
-    status: StepStatus = "in_progress"
-    cancelled_at: int | None = None
-    completed_at: int | None = None
-    expires_at: int | None = None
-    expired_at: int | None = None
-    failed_at: int | None = None
+    run_id: Annotated[str, Meta(description="The run that it belongs to.")]
+    assistant_id: AssistantId
+    thread_id: ThreadId
+    type: Annotated[
+        Literal["message_creation", "tool_calls"], Meta(description="What the step does.")
+    ]
+    status: Annotated[
+        StepStatus,
+        Meta(description="A step of tool calls is in progress until their outputs come."),
+    ] = "in_progress"
+    cancelled_at: Annotated[
+        int | None, Meta(description="When it was cancelled, in unix seconds.")
+    ] = None
+    completed_at: Annotated[
+        int | None, Meta(description="When it was completed, in unix seconds.")
+    ] = None
+    expires_at: Annotated[
+        int | None, Meta(description="When its run expires, in unix seconds, while it goes on.")
+    ] = None
+    expired_at: Annotated[int | None, Meta(description="When it expired, in unix seconds.")] = None
+    failed_at: Annotated[int | None, Meta(description="When it failed, in unix seconds.")] = None
     last_error: LastError | None = None
-    step_details: MessageCreation | ToolCalls
+    step_details: Annotated[
+        MessageCreation | ToolCalls, Meta(description="The message, or the calls.")
+    ]
     usage: Usage | None = None
     metadata: dict[str, str] = {}
 
@@ -366,10 +262,10 @@ class ListRunStepsResponse(Response, kw_only=True):
     """A page of steps."""
 
     object: Literal["list"] = "list"
-    data: list[RunStepObject]
-    first_id: str | None
-    last_id: str | None
-    has_more: bool
+    data: Annotated[list[RunStepObject], PAGE]
+    first_id: FirstId
+    last_id: LastId
+    has_more: HasMore
 
 
 stored_run = msgspec.json.Decoder(RunObject)
@@ -433,11 +329,16 @@ def new_run(
     now: int,
     expires_s: int,
 ) -> RunObject:
-    """Return the run that a request queues: what it leaves out comes from the assistant."""
+    """Return the run that a request queues: what it leaves out comes from the assistant.
+
+    Raises: BadRequest when it must use a tool that it does not have.
+    """
     instructions = assistant.instructions if request.instructions is None else request.instructions
     if isinstance(request, CreateRunRequest) and request.additional_instructions:
         both = (instructions, request.additional_instructions)
         instructions = "\n".join(part for part in both if part)
+    tools = assistant.tools if request.tools is None else declared(request.tools)
+    _require_chosen(request.tool_choice, tools)
     return RunObject(
         id=run_id,
         created_at=now,
@@ -446,7 +347,7 @@ def new_run(
         expires_at=now + expires_s,
         model=request.model or assistant.model,
         instructions=instructions,
-        tools=assistant.tools if request.tools is None else declared(request.tools),
+        tools=tools,
         tool_resources=ToolResources(),
         metadata=request.metadata or {},
         temperature=assistant.temperature if request.temperature is None else request.temperature,
@@ -459,3 +360,25 @@ def new_run(
         tool_choice=request.tool_choice or "auto",
         parallel_tool_calls=request.parallel_tool_calls is not False,
     )
+
+
+def _require_chosen(choice: ToolChoice | None, tools: list[DeclaredTool]) -> None:
+    """Raise BadRequest for a choice of a tool that the run does not have."""
+    match choice:
+        case ChooseFunction(function=chosen):
+            names = [tool.function.name for tool in tools if isinstance(tool, FunctionTool)]
+            is_there, wanted, where = chosen.name in names, chosen.name, "tool_choice.function.name"
+        case ChooseCodeInterpreter():
+            is_there = any(isinstance(tool, CodeInterpreterTool) for tool in tools)
+            wanted, where = "code_interpreter", "tool_choice.type"
+        case ChooseFileSearch():
+            is_there = any(isinstance(tool, FileSearchTool) for tool in tools)
+            wanted, where = "file_search", "tool_choice.type"
+        case _:
+            return
+    if not is_there:
+        raise BadRequest(
+            f"Invalid value: '{shown(wanted)}'. It is not among the tools of this run.",
+            param=where,
+            code="invalid_value",
+        )

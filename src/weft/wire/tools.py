@@ -193,8 +193,8 @@ class ToolResourcesRequest(Request):
 class ToolResourcesModifyRequest(Request):
     """The files and stores of an object that is changed: each list is replaced whole."""
 
-    code_interpreter: CodeInterpreterResourcesRequest | None = None
-    file_search: FileSearchResourcesModifyRequest | None = None
+    code_interpreter: CodeInterpreterResourcesRequest | UnsetType | None = UNSET
+    file_search: FileSearchResourcesModifyRequest | UnsetType | None = UNSET
 
 
 # --- what Weft answers ----------------------------------------------------------------------
@@ -310,9 +310,9 @@ def resources(
     Stores to be made (`vector_stores`) have no identifier yet and are left out.
     """
     found = ToolResources()
-    if given is not None and given.code_interpreter is not None:
+    if given is not None and given.code_interpreter:
         found.code_interpreter = CodeInterpreterResources(given.code_interpreter.file_ids or [])
-    if given is not None and given.file_search is not None:
+    if given is not None and given.file_search:
         found.file_search = FileSearchResources(given.file_search.vector_store_ids or [])
     return found
 
@@ -330,13 +330,13 @@ def with_lists(found: ToolResources, tools: list[DeclaredTool]) -> ToolResources
 def replace_resources(
     old: ToolResources, given: ToolResourcesModifyRequest | UnsetType | None
 ) -> ToolResources:
-    """Return resources after a change: a list that is given replaces the one before."""
+    """Return resources after a change: what is given replaces what was, null empties it."""
     if given is UNSET:
         return old
     if given is None:
         return ToolResources()
     new = resources(given)
     return ToolResources(
-        code_interpreter=new.code_interpreter or old.code_interpreter,
-        file_search=new.file_search or old.file_search,
+        old.code_interpreter if given.code_interpreter is UNSET else new.code_interpreter,
+        old.file_search if given.file_search is UNSET else new.file_search,
     )

@@ -339,6 +339,16 @@ WHERE is_waiting = 1 AND status = 'queued'
                     AND (earlier.created_at, earlier.id) < (waiting.created_at, waiting.id))
 GROUP BY thread_id, project LIMIT :limit;
 
+-- name: run_next_waiting
+-- Whose turn it is in a thread that has no active run.
+SELECT thread_id, project, id FROM run
+WHERE thread_id = :thread_id AND project = :project AND is_waiting = 1 AND status = 'queued'
+  AND NOT EXISTS (SELECT 1 FROM run AS active
+                  WHERE active.thread_id = :thread_id AND active.project = :project
+                    AND active.is_waiting = 0
+                    AND active.status IN ('queued', 'in_progress', 'requires_action', 'cancelling'))
+ORDER BY created_at, id LIMIT 1;
+
 -- name: run_promote
 -- Its turn: it becomes the active run, and its time begins.
 UPDATE run SET is_waiting = 0, wire = :wire, expires_at = :expires_at
@@ -367,8 +377,10 @@ SELECT created_at, id FROM run WHERE thread_id = :thread_id AND project = :proje
 
 -- name: run_replace
 -- Compare and set; status, expiry and wire always change together. The attempt keeps out a
--- worker whose run was taken up by another.
-UPDATE run SET wire = :wire, status = :status, expires_at = :expires_at, ended_at = :ended_at
+-- worker whose run was taken up by another. What has ended stays so, also when a client changes
+-- its metadata.
+UPDATE run SET wire = :wire, status = :status, expires_at = :expires_at,
+  ended_at = coalesce(ended_at, :ended_at)
 WHERE thread_id = :thread_id AND project = :project AND id = :id AND wire = :was
   AND attempt = :attempt
   AND EXISTS (SELECT 1 FROM thread
@@ -528,7 +540,7 @@ ORDER BY message.created_at DESC, message.position DESC LIMIT :limit;
 -- name: thread_has_user_message
 SELECT 1 FROM message
 WHERE thread_id = :thread_id AND project = :project AND deleted_at IS NULL
-  AND wire LIKE '%"role":"user"%' LIMIT 1;
+  AND wire LIKE '%"role":"user","content":[%' LIMIT 1;
 
 -- name: run_event_submitted_at
 -- Where the stream of the last submission begins: behind the request that it answers.

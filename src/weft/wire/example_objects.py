@@ -1,0 +1,131 @@
+"""What the examples are made of: their identifiers, and objects as answers show them."""
+
+from typing import Any, NamedTuple
+
+THREAD_ID = "thread_abc123"
+MESSAGE_ID = "msg_abc123"
+ASSISTANT_ID = "asst_abc123"
+
+RUN_ID = "run_abc123"
+STEP_ID = "step_abc123"
+
+# Values of the path parameters, where an example names no others.
+IDS = {
+    "thread_id": THREAD_ID,
+    "message_id": MESSAGE_ID,
+    "assistant_id": ASSISTANT_ID,
+    "run_id": RUN_ID,
+    "step_id": STEP_ID,
+    "model": "weft-demo",
+}
+
+NEWEST = 1_788_264_000
+
+
+class Example(NamedTuple):
+    """A request and its answer: JSON, or the text of a stream.
+
+    Without a `body` none is sent; `query` is the query string; `other_ids` are path parameters
+    that are not those of `IDS`.
+    """
+
+    operation_id: str
+    name: str
+    summary: str
+    answer: dict[str, Any] | str
+    body: dict[str, Any] | None = None
+    query: tuple[tuple[str, str], ...] = ()
+    other_ids: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def ids(self) -> dict[str, str]:
+        """The path parameters."""
+        return {**IDS, **dict(self.other_ids)}
+
+
+def a_thread(
+    thread_id: str, created_at: int, metadata: dict[str, str], tool_resources: dict[str, Any]
+) -> dict[str, Any]:
+    """Return a thread."""
+    return {
+        "id": thread_id,
+        "object": "thread",
+        "created_at": created_at,
+        "metadata": metadata,
+        "tool_resources": tool_resources,
+    }
+
+
+def a_message(
+    message_id: str,
+    created_at: int,
+    content: list[dict[str, Any]],
+    *,
+    role: str = "user",
+    metadata: dict[str, str] | None = None,
+) -> dict[str, Any]:
+    """Return a message of the restored thread."""
+    return {
+        "id": message_id,
+        "object": "thread.message",
+        "created_at": created_at,
+        "assistant_id": None,
+        "thread_id": THREAD_ID,
+        "run_id": None,
+        "status": "completed",
+        "incomplete_details": None,
+        "incomplete_at": None,
+        "completed_at": created_at,
+        "role": role,
+        "content": content,
+        "attachments": [],
+        "metadata": metadata or {},
+    }
+
+
+def a_text(value: str) -> dict[str, Any]:
+    """Return a part of content."""
+    return {"type": "text", "text": {"value": value, "annotations": []}}
+
+
+def a_page(only: dict[str, Any], *, has_more: bool = False) -> dict[str, Any]:
+    """Return a page of one object."""
+    return {
+        "object": "list",
+        "data": [only],
+        "first_id": only["id"],
+        "last_id": only["id"],
+        "has_more": has_more,
+    }
+
+
+def deleted(object_id: str, kind: str) -> dict[str, Any]:
+    """Return what a deletion answers."""
+    return {"id": object_id, "object": f"{kind}.deleted", "deleted": True}
+
+
+FUNCTION = {
+    "name": "yarn_price",
+    "description": "The price of a yarn, in euros for 100 g.",
+    "parameters": {
+        "type": "object",
+        "properties": {"yarn": {"type": "string"}},
+        "required": ["yarn"],
+    },
+}
+ASSISTANT = {
+    "id": ASSISTANT_ID,
+    "object": "assistant",
+    "created_at": NEWEST,
+    "name": "Weaving teacher",
+    "description": None,
+    "model": "gpt-4o",
+    "instructions": "You explain weaving in plain words.",
+    "tools": [{"type": "function", "function": {**FUNCTION, "strict": False}}],
+    "top_p": 1.0,
+    "temperature": 0.2,
+    "reasoning_effort": None,
+    "tool_resources": {},
+    "metadata": {},
+    "response_format": "auto",
+}

@@ -1,0 +1,91 @@
+"""Servers: one in which nothing may change, and one with keys of two projects."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import pytest
+
+from tests.api.keys import create_key
+from tests.api.making import a_message, a_thread, an_assistant
+from tests.api.running import Modelled
+from tests.harness import Api, Server, api_of
+from tests.llm.upstream import serving
+
+MAX_BODY_BYTES = 2_000_000
+
+
+class Untouched(NamedTuple):
+    """A server with one object of each kind, in which nothing may change."""
+
+    api: Api
+    address: str
+    thread: str
+    message: str
+    assistant: str
+
+    def named(self, text: str) -> str:
+        """Return a text with `{thread}`, `{message}` and `{assistant}` replaced by the ids."""
+        for kind in ("thread", "message", "assistant"):
+            text = text.replace(f"{{{kind}}}", getattr(self, kind))
+        return text
+
+    def stored(self) -> list[bytes]:
+        """Return everything that the server holds, to the byte."""
+        return [
+            self.api.call("GET", path).content
+            for path in ("/threads", f"/threads/{self.thread}/messages", "/assistants")
+        ]
+
+
+@pytest.fixture(scope="session")
+def _untouched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Untouched]:
+    folder = tmp_path_factory.mktemp("untouched") / "data"
+    with Server(folder, "--max-body-bytes", str(MAX_BODY_BYTES)) as server, api_of(server) as api:
+        thread = a_thread(api, metadata={f"k{index}": "v" for index in range(16)})
+        message = a_message(api, thread, metadata={f"k{index}": "v" for index in range(16)})
+        yield Untouched(api, server.address, thread, message, an_assistant(api))
+
+
+@pytest.fixture
+def untouched(_untouched: Untouched) -> Iterator[Untouched]:
+    """Hold what the server has afterwards against what it had before."""
+    before = _untouched.stored()
+    yield _untouched
+    assert _untouched.stored() == before
+
+
+class Projects(NamedTuple):
+    """The same server, as two projects see it."""
+
+    server: Server
+    one: Api
+    other: Api
+
+
+@pytest.fixture(scope="session")
+def projects(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Projects]:
+    """A server with keys; its two projects know nothing of each other."""
+    folder = tmp_path_factory.mktemp("projects") / "data"
+    keys = [create_key(folder, project).key for project in ("one", "other")]
+    with (
+        Server(folder) as server,
+        api_of(server, key=keys[0]) as one,
+        api_of(server, key=keys[1]) as other,
+    ):
+        yield Projects(server, one, other)
+
+
+@pytest.fixture(scope="session")
+def _modelled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Modelled]:
+    folder = tmp_path_factory.mktemp("modelled") / "data"
+    with serving() as upstream:
+        env = {"WEFT_MODEL_URL": upstream.url, "WEFT_MODEL_API_KEY": "sk-upstream"}
+        with Server(folder, env=env) as server, api_of(server) as api:
+            yield Modelled(api, upstream)
+
+
+@pytest.fixture
+def modelled(_modelled: Modelled) -> Modelled:
+    """A server whose models are played by a model server: tell it what to play."""
+    _modelled.upstream.calls.clear()
+    return _modelled

@@ -1,0 +1,61 @@
+"""`weft doctor`."""
+
+from pathlib import Path
+
+from tests.harness import Server, weft
+
+
+def test_a_healthy_folder_without_a_server_is_well(tmp_path: Path) -> None:
+    """Nothing is there yet, and nothing is made."""
+    said = weft("doctor", "--data-dir", str(tmp_path / "data"), cwd=tmp_path).stdout
+    assert "MEND" not in said
+    assert "ok    database: none yet" in said
+    assert "ok    model 'weft-demo': answers" in said
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_it_looks_beside_a_running_server(tmp_path: Path) -> None:
+    """The database is sound and the number of active keys is told."""
+    data = tmp_path / "data"
+    with Server(data):
+        weft("keys", "create", "--data-dir", str(data), cwd=tmp_path)
+        said = weft("doctor", "--data-dir", str(data), cwd=tmp_path).stdout
+    assert "migrations, sound" in said
+    assert "ok    keys: 1 active of 1" in said
+
+
+def test_a_damaged_database_is_found(tmp_path: Path) -> None:
+    """A file that is not a database must be mended, and the exit status says so."""
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "weft.db").write_bytes(b"this is no database" * 1000)
+    said = weft("doctor", "--data-dir", str(data), cwd=tmp_path, status=1).stdout
+    assert "MEND  database: " in said
+
+
+def test_a_model_that_nobody_serves_says_what_to_configure(tmp_path: Path) -> None:
+    """The advice is the lines to put into weft.toml."""
+    said = weft("doctor", "--model", "gpt-4o", cwd=tmp_path, status=1).stdout
+    assert "MEND  model 'gpt-4o': " in said
+    assert "[[models]]" in said
+
+
+def test_an_endpoint_that_refuses_is_named(tmp_path: Path) -> None:
+    """A port where nobody listens is told as such."""
+    (tmp_path / "weft.toml").write_text(
+        '[[models]]\nmatch = "m"\nurl = "http://127.0.0.1:9/v1"\n', encoding="utf-8"
+    )
+    said = weft("doctor", cwd=tmp_path, status=1).stdout
+    assert "MEND  model 'm': " in said
+    assert "127.0.0.1:9" in said
+
+
+def test_a_server_with_an_endpoint_that_cannot_be_used_does_not_start(tmp_path: Path) -> None:
+    """It says in one line which, and what is wrong with it."""
+    (tmp_path / "weft.toml").write_text(
+        '[[models]]\nmatch = "m"\nurl = "ftp://example"\n', encoding="utf-8"
+    )
+    said = weft("serve", "--port", "0", cwd=tmp_path, status=1).stderr
+    assert said.startswith("weft: ")
+    assert "must begin with http:// or https://" in said
+    assert "Traceback" not in said

@@ -1,0 +1,179 @@
+"""Projects: what belongs to another one does not exist, whatever is asked."""
+
+import uuid
+from typing import Any, NamedTuple
+
+import pytest
+
+from tests.api.conftest import Projects
+from tests.api.making import a_message, a_thread, an_assistant, everything, ids
+from tests.harness import Api
+from weft.wire.operations import TABLE, Operation
+
+BODIES: dict[str, list[Any]] = {
+    "modifyThread": [{"metadata": {"a": "b"}}, {}],
+    "createMessage": [
+        {"role": "user", "content": "Hi"},
+        {"id": "msg_restored", "role": "user", "content": "Hi"},
+    ],
+    "modifyMessage": [{"metadata": {"a": "b"}}],
+    "modifyAssistant": [{"name": "mine"}, {}],
+    "createRun": [{}],
+    "modifyRun": [{"metadata": {"a": "b"}}],
+    "submitToolOuputsToRun": [{"tool_outputs": []}],
+}
+# What is asked for in lists of another project's thread.
+QUERIES = {
+    "listMessages": ["", "?order=asc&limit=1", "?run_id=run_1", "?after={message_id}"],
+    "listRuns": ["", "?after={run_id}"],
+    "listRunSteps": ["", "?after={step_id}"],
+    "getRun": ["", "?stream=true"],
+}
+
+
+class Belongings(NamedTuple):
+    """One object of each kind, by the name that it has in paths."""
+
+    thread_id: str
+    message_id: str
+    assistant_id: str
+    run_id: str
+    step_id: str
+
+    def path(self, operation: Operation) -> str:
+        """Return the path of an operation on these objects."""
+        return operation.path.format(**self._asdict())
+
+
+MISSING = Belongings("thread_missing", "msg_missing", "asst_missing", "run_missing", "step_missing")
+
+
+@pytest.fixture(scope="module")
+def foreign(projects: Projects) -> Belongings:
+    """What the other project has."""
+    thread_id = a_thread(projects.other, metadata={"of": "other"})
+    message_id = a_message(projects.other, thread_id)
+    assistant_id = an_assistant(projects.other, model="weft-demo")
+    runs = f"/threads/{thread_id}/runs"
+    run_id = projects.other.ok("POST", runs, {"assistant_id": assistant_id})["id"]
+    # The stream ends when the run does.
+    projects.other.http.get(f"/v1{runs}/{run_id}?stream=true").raise_for_status()
+    (step,) = projects.other.ok("GET", f"{runs}/{run_id}/steps")["data"]
+    return Belongings(thread_id, message_id, assistant_id, run_id, step["id"])
+
+
+def bodies(projects: Projects, operation: Operation) -> list[Any]:
+    """Return what to send to an operation: lawful, and only with what is one's own."""
+    own = {"assistant_id": an_assistant(projects.one, instructions="Be brief.")}
+    return [
+        own if operation.id == "createRun" else body for body in BODIES.get(operation.id, [None])
+    ]
+
+
+def holdings(api: Api, of: Belongings) -> list[bytes]:
+    """Return what a project sees of some objects, to the byte."""
+    thread = f"/threads/{of.thread_id}"
+    return [
+        api.call("GET", path).content
+        for path in (
+            thread,
+            f"{thread}/messages",
+            f"{thread}/runs",
+            f"{thread}/runs/{of.run_id}/steps",
+            f"/assistants/{of.assistant_id}",
+        )
+    ]
+
+
+# Models belong to the server, not to a project.
+ON_OBJECTS = [operation for operation in TABLE if "_id}" in operation.path]
+
+
+def test_every_operation_on_an_object_is_tried() -> None:
+    named = {operation.id for operation in ON_OBJECTS}
+    assert {operation.id for operation in ON_OBJECTS if operation.body} == set(BODIES)
+    assert named >= {"getThread", "deleteThread", "listMessages", "getMessage", "deleteAssistant"}
+
+
+@pytest.mark.parametrize("operation", ON_OBJECTS, ids=[operation.id for operation in ON_OBJECTS])
+def test_an_object_of_another_project_is_answered_like_a_missing_one(
+    projects: Projects, foreign: Belongings, operation: Operation
+) -> None:
+    before = holdings(projects.other, foreign)
+    for body in bodies(projects, operation):
+        for query in QUERIES.get(operation.id, [""]):
+            answers = []
+            for of in (foreign, MISSING):
+                path = of.path(operation) + query.format(**of._asdict())
+                answer = projects.one.call(operation.method, path, body)
+                text = answer.text
+                for name, value in of._asdict().items():
+                    text = text.replace(value, name)
+                headers = {*answer.headers} - {"openai-processing-ms"}
+                answers.append((answer.status_code, text, headers))
+            assert answers[0] == answers[1]
+            assert answers[0][0] == 404
+    assert holdings(projects.other, foreign) == before
+
+
+@pytest.mark.parametrize("operation", ON_OBJECTS, ids=[operation.id for operation in ON_OBJECTS])
+def test_a_message_or_run_of_another_project_is_not_found_in_ones_own_thread(
+    projects: Projects, foreign: Belongings, operation: Operation
+) -> None:
+    own = foreign._replace(
+        thread_id=a_thread(projects.one), assistant_id=an_assistant(projects.one)
+    )
+    for body in bodies(projects, operation):
+        answer = projects.one.call(operation.method, own.path(operation), body)
+        is_foreign = "{message_id}" in operation.path or "{run_id}" in operation.path
+        assert answer.status_code == (404 if is_foreign else 200)
+
+
+@pytest.mark.parametrize("path", ["/threads", "/assistants"])
+def test_a_list_holds_only_what_the_project_has(
+    projects: Projects, foreign: Belongings, path: str
+) -> None:
+    own = {a_thread(projects.one), an_assistant(projects.one)}
+    seen = set(ids(everything(projects.one, path, limit=100)))
+    assert seen & own
+    assert not seen & set(foreign)
+    theirs = set(ids(everything(projects.other, path, limit=100)))
+    assert theirs & set(foreign)
+    assert not theirs & own
+
+
+@pytest.mark.parametrize("cursor", ["after", "before"])
+def test_an_id_of_another_project_is_no_cursor(
+    projects: Projects, foreign: Belongings, cursor: str
+) -> None:
+    own_messages = f"/threads/{a_thread(projects.one)}/messages"
+    for path, kind, of in (
+        ("/threads", "thread", foreign.thread_id),
+        (own_messages, "message", foreign.message_id),
+        ("/assistants", "assistant", foreign.assistant_id),
+    ):
+        status, error = projects.one.error("GET", path, params={cursor: of})
+        assert (status, error["message"]) == (404, f"No {kind} found with id '{of}'.")
+
+
+def test_a_search_finds_only_what_the_project_has(projects: Projects) -> None:
+    mark = uuid.uuid4().hex
+    own = a_thread(projects.one, metadata={"mark": mark, "more": "x"})
+    theirs = a_thread(projects.other, metadata={"mark": mark, "more": "x"})
+    for query in ({"metadata[mark]": mark}, {"metadata[mark]": mark, "metadata[more]": "x"}):
+        assert ids(everything(projects.one, "/threads", **query)) == [own]
+        assert ids(everything(projects.other, "/threads", **query)) == [theirs]
+
+
+def test_the_same_id_in_two_projects_is_two_objects(projects: Projects) -> None:
+    thread_id = f"thread_{uuid.uuid4().hex}"
+    message = {"id": "msg_same", "role": "user", "content": "first"}
+    for api in (projects.one, projects.other):
+        api.ok("POST", "/threads", {"id": thread_id, "messages": [message]})
+    path = f"/threads/{thread_id}/messages/msg_same"
+    projects.one.ok("POST", path, {"metadata": {"of": "one"}})
+    assert projects.other.ok("GET", path)["metadata"] == {}
+    projects.one.ok("DELETE", path)
+    assert projects.other.ok("GET", path)["id"] == "msg_same"
+    projects.one.ok("DELETE", f"/threads/{thread_id}")
+    assert ids(everything(projects.other, f"/threads/{thread_id}/messages")) == ["msg_same"]

@@ -1,0 +1,1 @@
+"""What is left when the server dies, and what happens when the disk is full."""

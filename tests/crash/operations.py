@@ -1,0 +1,153 @@
+"""What is done when the process dies: operations of the API as the writes they are made of."""
+
+import asyncio
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import apsw
+
+from tests.store.conformance import NOW, P, append, initial, pairs, put_back, thread
+from weft.store import idempotency, messages, sweep, threads
+from weft.store.database import Refused, Statement, Write
+from weft.store.migrations import Migration
+from weft.store.sqlite import Sqlite, migrate
+
+OLD = {"topic": "looms", "state": "open"}
+NEW = {"topic": "looms", "state": "closed", "by": "ada"}
+
+
+class Operation(NamedTuple):
+    """What was there before, and the writes that wait together when the process dies."""
+
+    before: Write
+    writes: tuple[Write, ...]
+    is_long: bool = False
+
+
+def _conversation(thread_id: str, count: int) -> Write:
+    """A thread with metadata and messages."""
+    first = (initial(thread_id, f"msg_{n}", n) for n in range(1, count + 1))
+    return (thread(thread_id), *pairs(thread_id, OLD), *first)
+
+
+def _remembered(key: str) -> Statement:
+    return idempotency.remember(P, key, "hash", 200, '{"id":"thread_a"}', NOW)
+
+
+_HIDE = (
+    threads.delete(P, "thread_a", "<thread_a>", NOW),
+    *threads.index_metadata(P, "thread_a", NOW, old=OLD, new={}),
+)
+_CHANGE = threads.index_metadata(P, "thread_a", NOW, old=OLD, new=NEW)
+
+OPERATIONS: Mapping[str, Operation] = {
+    "create a thread": Operation((), (_conversation("thread_a", 3),)),
+    "create a thread under a key": Operation(
+        (), ((*_conversation("thread_a", 3), _remembered("key")),)
+    ),
+    "append a message": Operation(_conversation("thread_a", 3), (append("thread_a", "msg_x"),)),
+    "append a message under a key": Operation(
+        _conversation("thread_a", 3), ((*append("thread_a", "msg_x"), _remembered("key")),)
+    ),
+    "modify a thread": Operation(
+        _conversation("thread_a", 3),
+        ((threads.replace(P, "thread_a", "<thread_a>", "new"), *_CHANGE),),
+    ),
+    "delete a message": Operation(
+        _conversation("thread_a", 3), ((messages.delete(P, "thread_a", "msg_2", NOW),),)
+    ),
+    "delete a thread": Operation(_conversation("thread_a", 3), (_HIDE,)),
+    "restore a thread": Operation(
+        (),
+        (
+            (
+                threads.restore(P, "thread_old", 1000, NOW, "old"),
+                *pairs("thread_old", OLD, 1000),
+                initial("thread_old", "msg_1", 1, 1001),
+                initial("thread_old", "msg_2", 2, 1002),
+            ),
+        ),
+    ),
+    "restore a message": Operation(
+        (
+            *_conversation("thread_a", 2),
+            messages.delete(P, "thread_a", "msg_1", NOW),
+        ),
+        (put_back("thread_a", "msg_1", 1000),),
+    ),
+    "sweep a slice": Operation(
+        (*_conversation("thread_a", 20), *_HIDE),
+        (sweep.slice_of(P, "thread_a"),),
+        is_long=True,
+    ),
+    "write together": Operation(
+        _conversation("thread_a", 1),
+        (_conversation("thread_b", 2), append("thread_a", "msg_x"), (thread("thread_c"),)),
+    ),
+    "write together with one that is refused": Operation(
+        (*_conversation("thread_a", 1), _remembered("key")),
+        (
+            _conversation("thread_b", 2),
+            (*append("thread_a", "msg_x"), _remembered("key")),
+            (thread("thread_c"),),
+        ),
+    ),
+}
+
+
+def _step(number: int, sql: str) -> Migration:
+    return Migration(number, f"test{number}", sql, hashlib.sha256(sql.encode()).hexdigest())
+
+
+FIRST_STEPS = (_step(1, "CREATE TABLE one (value TEXT) STRICT;"),)
+STEPS = (
+    *FIRST_STEPS,
+    _step(
+        2,
+        "CREATE TABLE two (value TEXT) STRICT; INSERT INTO two VALUES ('a'), ('b');"
+        "INSERT INTO one SELECT value FROM two; CREATE INDEX two_value ON two (value);",
+    ),
+    _step(3, "INSERT INTO two VALUES ('c'); INSERT INTO one VALUES ('c');"),
+)
+
+
+async def apply(path: Path, writes: tuple[Write, ...], *, is_long: bool = False) -> None:
+    """Write all at once; a write that is refused is meant to be."""
+    database = Sqlite(path)
+    try:
+        waiting = (database.write(write, is_long=is_long) for write in writes)
+        raised = await asyncio.gather(*waiting, return_exceptions=True)
+    finally:
+        await database.close()
+    for fault in raised:
+        if fault is not None and not isinstance(fault, Refused):
+            raise fault
+
+
+def prepare(path: Path, operation: Operation) -> None:
+    """Make the database that an operation starts from."""
+    path.parent.mkdir(parents=True)
+    migrate(path)
+    asyncio.run(apply(path, (operation.before,)))
+
+
+State = dict[str, list[tuple[object, ...]]]
+
+
+def state_of(path: Path) -> State:
+    """Return everything that a file holds, after SQLite recovered it; it must be sound."""
+    connection = apsw.Connection(str(path))
+    try:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        names = connection.execute("SELECT name FROM sqlite_schema ORDER BY name").fetchall()
+        found: State = {"schema": list(names)}
+        tables = "SELECT name FROM sqlite_schema WHERE type = 'table'"
+        for (name,) in connection.execute(tables).fetchall():
+            found[str(name)] = sorted(connection.execute(f"SELECT * FROM {name}"), key=repr)
+    finally:
+        connection.close()
+    # Not the moment at which a step was applied.
+    found["weft_migration"] = [row[:3] for row in found.get("weft_migration", [])]
+    return found

@@ -1,0 +1,1 @@
+"""The engine: every run ends, and its events tell how."""

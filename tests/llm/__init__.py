@@ -1,0 +1,1 @@
+"""Tests of weft.llm, and the model server that misbehaves on request (upstream.py)."""
