@@ -5,7 +5,6 @@ import os
 import re
 import select
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,16 +14,15 @@ from typing import Any
 
 import pytest
 
-from tests.api.running import gated
+from tests.client.slow import MODEL, Slow
 from tests.harness import Server, weft
-from tests.llm.upstream import Upstream, serving, text
+from tests.llm.upstream import text
 from weft import Client
 from weft.client.contract import contract
 from weft.client.terminal import parameters
 from weft.config import Access, load_access
 
 TIMEOUT_S = 30.0
-MODEL = "slow-one"
 
 
 def run(
@@ -273,49 +271,6 @@ def chats() -> Iterator[list[Chatting]]:
         chat.process.communicate()
 
 
-class Slow:
-    """A server whose model says a word when the gate lets it."""
-
-    def __init__(self, folder: Path, upstream: Upstream) -> None:
-        self.upstream = upstream
-        self.answer, self.gate = gated("warp ", "weft ", "loom")
-        upstream.play(self.answer)
-        with socket.create_server(("127.0.0.1", 0)) as held:
-            self._port = str(held.getsockname()[1])
-        self._folder = folder
-        self._server = self._start()
-        self.client = Client(f"http://127.0.0.1:{self._port}/v1")
-
-    def _start(self) -> Server:
-        env = {"WEFT_MODEL_URL": self.upstream.url}
-        return Server(self._folder / "data", "--port", self._port, env=env)
-
-    def restart(self) -> None:
-        """Kill the server and start it again."""
-        self._server.kill()
-        self._server = self._start()
-
-    def chat(self, *flags: str) -> Chatting:
-        """Begin a chat."""
-        url = f"http://127.0.0.1:{self._port}/v1"
-        return Chatting(url, self._folder, "--model", MODEL, *flags)
-
-    def close(self) -> None:
-        """End the server."""
-        self.gate.open()
-        self.client.close()
-        self._server.stop()
-
-
-@pytest.fixture
-def slow(tmp_path: Path) -> Iterator[Slow]:
-    """A server with a slow model."""
-    with serving() as upstream:
-        found = Slow(tmp_path, upstream)
-        yield found
-        found.close()
-
-
 def test_a_chat_answers_keeps_its_thread_and_goes_on_with_it(
     url: str, client: Client, tmp_path: Path, chats: list[Chatting]
 ) -> None:
@@ -372,8 +327,13 @@ def begun(chat: Chatting) -> str:
     return str(re.findall(r"thread_\w+", chat.until(r"Ctrl-C stops an answer\.\n"))[0])
 
 
+def chat_of(slow: Slow, *flags: str) -> Chatting:
+    """Begin a chat with a slow model."""
+    return Chatting(slow.url, slow.folder, "--model", MODEL, *flags)
+
+
 def test_ctrl_c_stops_an_answer_and_the_chat_goes_on(slow: Slow, chats: list[Chatting]) -> None:
-    chats.append(chat := slow.chat())
+    chats.append(chat := chat_of(slow))
     thread_id = begun(chat)
     slow.upstream.play(slow.answer, text("quick as a shuttle"))
     slow.gate.let(2)
@@ -391,12 +351,12 @@ def test_ctrl_c_stops_an_answer_and_the_chat_goes_on(slow: Slow, chats: list[Cha
 def test_a_chat_survives_a_restart_of_the_server_in_the_middle_of_an_answer(
     slow: Slow, chats: list[Chatting]
 ) -> None:
-    chats.append(chat := slow.chat())
+    chats.append(chat := chat_of(slow))
     thread_id = begun(chat)
     slow.gate.let(2)
     chat.say("Take your time")
     chat.until(r"warp weft ")
-    slow.restart()
+    slow.kill_and_start()
     # What was said is told to be broken off, and the answer begins anew.
     chat.until(r"\(broken off\)\nwarp weft ")
     slow.gate.open()
@@ -416,7 +376,7 @@ def test_an_answer_that_was_left_alone_is_shown_when_the_chat_goes_on(
     assistant = slow.client.create_assistant(body={"model": MODEL})
     slow.client.create_run(thread.id, body={"assistant_id": assistant.id})
     slow.gate.let(2)
-    chats.append(chat := slow.chat("--thread", thread.id))
+    chats.append(chat := chat_of(slow, "--thread", thread.id))
     chat.until(r"> Take your time\n.*warp weft ")
     slow.gate.open()
     chat.until(r"loom\n")
