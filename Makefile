@@ -39,8 +39,8 @@ check: ## linters, types, layers, generated pages: exactly what CI runs
 	$(python) -m mypy
 	.venv/bin/lint-imports
 	$(python) scripts/reference.py --check
-	$(python) scripts/client_methods.py --check
 	$(python) scripts/lifecycle.py --check
+	$(python) scripts/client_methods.py --check
 	@find src tests bench scripts \( -name '*.py' -o -name '*.sql' \) -exec awk \
 	  'FNR == 601 {print FILENAME ": more than 600 lines"; bad = 1} END {exit bad}' {} +
 

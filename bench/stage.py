@@ -32,7 +32,7 @@ class Scale(NamedTuple):
 
 FULL = Scale(
     seconds=2,
-    rounds=7,
+    rounds=3,
     threads=10_000,
     many_threads=1_000_000,
     long_thread=100_000,
@@ -40,10 +40,10 @@ FULL = Scale(
     requests=1_000_000,
     starts=5,
     fsyncs=1_000,
-    first_tokens=200,
+    first_tokens=100,
     runs=1_000,
-    run_s=30,
-    rates=9,
+    run_s=20,
+    rates=6,
     rate_s=10,
     followers=10_000,
 )

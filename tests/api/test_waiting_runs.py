@@ -57,8 +57,7 @@ def test_a_run_waits_behind_the_active_one_and_its_time_begins_with_its_turn(api
         assert begun.data["expires_at"] >= waiting["created_at"] + 600
         stream.rest()
     assert api.ok("GET", path_of(active))["status"] == "completed"
-    # The last words of the user still name the function: it is asked for again.
-    assert api.ok("GET", path_of(waiting))["status"] in ("completed", "requires_action")
+    assert api.ok("GET", path_of(waiting))["status"] == "completed"
 
 
 def test_without_the_wish_to_wait_a_second_run_is_refused(api: Api) -> None:

@@ -10,7 +10,6 @@ from weft.client.core import Core
 from weft.client.description import Description
 from weft.client.setting import Credentials
 
-INCLUDE = "step_details.tool_calls[*].file_search.results[*].content"
 NOWHERE = "http://127.0.0.1:9/v1"  # whoever sends something there fails otherwise
 
 
@@ -21,12 +20,15 @@ def problems(operation: str, *path: str, **arguments: Any) -> list[str]:
     return [str(problem) for problem in found]
 
 
+CONTENT = "step_details.tool_calls[*].file_search.results[*].content"
+
+
 def test_a_lawful_call_has_no_problems() -> None:
     body = {"messages": [{"role": "user", "content": [{"type": "text", "text": "Hi"}]}]}
     assert problems("create_thread", body=body) == []
     assert problems("createThread") == []
     assert problems("list_threads", limit=5, order="asc", metadata={"a": "b"}) == []
-    assert problems("list_run_steps", "thread_a", "run_b", include=[INCLUDE]) == []
+    assert problems("list_run_steps", "thread_a", "run_b", include=[CONTENT]) == []
 
 
 def test_all_problems_are_found_at_once_each_with_its_path() -> None:

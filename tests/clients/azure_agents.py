@@ -21,6 +21,7 @@ from azure.core.pipeline.policies import (  # type: ignore[import-not-found]
     AzureKeyCredentialPolicy,
 )
 
+from tests.clients.azure_runs import runs
 from tests.clients.tally import Tally, same
 
 TOOLS = [
@@ -42,6 +43,7 @@ def main() -> int:
         agents(tally, client)
         threads(tally, client)
         messages(tally, client)
+        runs(tally, client)
         errors(tally, client)
     with client_of(open_address, "anything") as client, tally.check("a server without keys works"):
         same(client.threads.create().metadata, {})

@@ -11,6 +11,8 @@ import assert from "node:assert/strict";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 
+import { runs } from "./scenario_runs.mjs";
+
 const [packages, address, key, openAddress] = process.argv.slice(2);
 const require = createRequire(join(packages, "package.json"));
 const { AzureOpenAI, BadRequestError, NotFoundError, OpenAI, AuthenticationError } =
@@ -250,6 +252,8 @@ await check("messages can be deleted while paging over them", async () => {
   }
   assert.deepEqual((await messages.list(five.id)).data, []);
 });
+
+await runs({ check, refused, client, isOld, BadRequestError, NotFoundError });
 
 // --- errors and the rest ---------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from typing import Any
 import openai
 from openai import AzureOpenAI, OpenAI
 
+from tests.clients.scenario_runs import runs
 from tests.clients.tally import Tally, same
 from tests.sdk import facts
 
@@ -28,6 +29,7 @@ def main() -> int:
         messages(tally, client)
         message_pages(tally, client, sent)
         errors(tally, client, sent)
+        runs(tally, client)
         the_rest(tally, client)
     azure(tally, address, key)
     without_keys(tally, open_address)

@@ -99,6 +99,9 @@ def test_every_schema_and_every_example_is_shown(folder: Path) -> None:
         assert f"\n### {name}\n" in text
     for example in EXAMPLES:
         assert f"\n{example.summary}:\n\n```http\n" in text
+    streams = [example for example in EXAMPLES if isinstance(example.answer, str)]
+    assert text.count("```text\n") == len(streams) > 0
+    assert text.count("```json\n") == len(EXAMPLES) - len(streams)
 
 
 # --- the same in a browser and in a terminal ----------------------------------------------------

@@ -9,8 +9,8 @@ import itertools
 import json
 import shutil
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -78,6 +78,7 @@ class House:
         self.calibration = Calibration()
         self.max_prompt_tokens = 100_000
         self._stood = stood
+        self._lives = 1
         self._folders = (folder.with_name(f"{folder.name}-{n}") for n in itertools.count(1))
         self._ids = Ids(now_us)
 
@@ -117,6 +118,7 @@ class House:
 
     async def restart(self) -> None:
         """Stop in order and start again."""
+        self.database.bells.close()  # streams end first
         await self.close()
         self.open()
 
@@ -132,6 +134,7 @@ class House:
 
     async def crash(self) -> None:
         """Lose what the process held, and start again from what stands in the files."""
+        self._lives += 1  # nobody is shown what this process still does
         stood = next(self._folders)
         shutil.copytree(self.path.parent, stood, ignore=shutil.ignore_patterns("*-shm"))
         self.database.bells.close()  # followers lose their connections
@@ -215,8 +218,10 @@ class House:
         await self.answer("modifyRun", {"metadata": metadata}, {}, _path(key))
 
     async def wanted(self, key: RunKey) -> list[str]:
-        """The ids of the calls that wait for outputs."""
+        """The ids of the calls that wait for outputs, none when nothing does."""
         action = (await self.run(key))["required_action"]
+        if action is None:
+            return []
         return [call["id"] for call in action["submit_tool_outputs"]["tool_calls"]]
 
     async def delete_thread(self, thread_id: str) -> None:
@@ -254,9 +259,17 @@ class House:
     async def follow(self, key: RunKey, after: int = 0) -> list[Event]:
         """Follow a run to where it rests, and return its events; the last one is `done`."""
         async with asyncio.timeout(PATIENCE_S):
-            return [
-                event async for piece in follow(self.rooms, key, after) for event in read(piece)
-            ]
+            frames = [events async for events in self.frames(key, after)]
+        return [event for events in frames for event in events]
+
+    async def frames(self, key: RunKey, after: int = 0) -> AsyncGenerator[list[Event], None]:
+        """Follow a run piece by piece, until it rests or the process dies."""
+        life = self._lives
+        async with aclosing(follow(self.rooms, key, after)) as following:
+            async for piece in following:
+                if self._lives > life:
+                    return
+                yield read(piece)
 
     async def rest(self, key: RunKey) -> Any:
         """Wait until a run rests, and return it."""

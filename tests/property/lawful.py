@@ -127,8 +127,13 @@ def _places(value: Any, found: list[Place]) -> list[Place]:
     return found
 
 
+def _value(draw: Callable[[Strategy], Any]) -> Any:
+    """Return a value of our own: what a strategy gives may be the same object each time."""
+    return copy.deepcopy(draw(values))
+
+
 def _replace(place: Place, draw: Callable[[Strategy], Any]) -> None:
-    place[0][place[1]] = draw(values)
+    place[0][place[1]] = _value(draw)
 
 
 def _remove(place: Place, draw: Callable[[Strategy], Any]) -> None:
@@ -137,18 +142,18 @@ def _remove(place: Place, draw: Callable[[Strategy], Any]) -> None:
 
 def _add(place: Place, draw: Callable[[Strategy], Any]) -> None:
     if isinstance(place[0], dict):
-        place[0][draw(texts)] = draw(values)
+        place[0][draw(texts)] = _value(draw)
     else:
-        place[0].append(draw(values))
+        place[0].append(_value(draw))
 
 
 def _stretch(place: Place, draw: Callable[[Strategy], Any]) -> None:
     """Take a value beyond the limits of its kind."""
     inner = place[0][place[1]]
     if isinstance(inner, str):
-        place[0][place[1]] = (inner or "x") * draw(st.sampled_from([65, 513, 1025]))
+        place[0][place[1]] = (inner[:2] or "x") * draw(st.sampled_from([65, 513, 1025]))
     elif isinstance(inner, list):
-        place[0][place[1]] = inner * 33
+        place[0][place[1]] = copy.deepcopy(inner[:4]) * 33  # each change may stretch it again
     elif isinstance(inner, dict):
         inner.update({f"k{index}": "v" for index in range(17)})
     else:
@@ -162,7 +167,7 @@ def spoilt(draw: Callable[[Strategy], Any], of: Any) -> Any:
     for _ in range(draw(st.integers(1, 3))):
         places = _places(value, [])
         if not places:
-            return draw(values)
+            return _value(draw)
         change = draw(st.sampled_from([_replace, _remove, _add, _stretch]))
         change(draw(st.sampled_from(places)), draw)
     return value

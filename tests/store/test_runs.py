@@ -319,6 +319,30 @@ async def test_turns_are_given_in_the_order_of_creation(filled: Database) -> Non
     assert await runs.next_waiting(filled, key("run_9", "thread_b")) is None
 
 
+async def test_a_new_run_overtakes_none_that_waits(filled: Database) -> None:
+    """Between two turns the thread has no active run, and is not free all the same."""
+    await filled.write((queued(KEY), waiting(key("run_2"))))
+    assert await runs.holder_of(filled, P, "thread_a") == "run_1"
+    await change(filled, KEY, "completed")
+    assert await runs.active_of(filled, P, "thread_a") is None
+    assert await runs.holder_of(filled, P, "thread_a") == "run_2"
+    assert await refused(filled, queued(key("run_3"))) == "run_insert"
+    await filled.write((waiting(key("run_3"), NOW + 1),))
+    assert await runs.next_waiting(filled, KEY) == key("run_2")
+    await promote(filled, key("run_2"))
+    assert await runs.holder_of(filled, P, "thread_a") == "run_2"
+
+
+async def test_a_run_that_ended_while_it_waited_stands_in_nobodys_way(filled: Database) -> None:
+    await filled.write((queued(KEY), waiting(key("run_2"))))
+    await change(filled, key("run_2"), "cancelling")
+    await change(filled, KEY, "completed")
+    assert await runs.holder_of(filled, P, "thread_a") is None
+    await filled.write((queued(key("run_3")),))
+    await change(filled, key("run_2"), "cancelled")
+    assert await runs.active_of(filled, P, "thread_a") == "run_3"
+
+
 async def test_a_turn_is_given_once(filled: Database) -> None:
     await filled.write((queued(KEY), waiting(key("run_2")), waiting(key("run_3"))))
     await change(filled, KEY, "failed")

@@ -80,7 +80,7 @@ async def create_run(call: Call[CreateRunRequest]) -> Answer:
             if refused.guard == "idempotency_insert":
                 raise
         await _require_thread(call, thread_id)
-        active = await store.active_of(call.rooms.database, call.project, thread_id)
+        active = await store.holder_of(call.rooms.database, call.project, thread_id)
         if active is not None and not request.queue_when_busy:
             raise BadRequest(f"Thread {thread_id} already has an active run {active}.")
         is_waiting = active is not None
@@ -251,6 +251,11 @@ async def submit_tool_ouputs_to_run(call: Call[SubmitToolOutputsRunRequest]) -> 
         if run.status != "requires_action":
             raise BadRequest(f'Runs in status "{run.status}" do not accept tool outputs.')
         step = await _waiting_step(call, key)
+        if step is None:
+            if await store.state(call.rooms.database, key) == was:
+                raise AssertionError(f"{key} waits for outputs, but none of its steps does")
+            # Answered, cancelled or expired between the two reads.
+            continue
         now = call.rooms.now()
         filled = _with_outputs(step, call.body, now)
         run = advance(run, "submit", now)
@@ -355,13 +360,13 @@ def _replace(key: RunKey, was: State, run: RunObject, ended_at: int | None) -> S
     )
 
 
-async def _waiting_step(call: Call[object], key: RunKey) -> RunStepObject:
-    """Return the step whose calls wait for their outputs."""
+async def _waiting_step(call: Call[object], key: RunKey) -> RunStepObject | None:
+    """Return the step whose calls wait for their outputs, if there still is one."""
     for wire in reversed(await store.steps(call.rooms.database, key)):
         step = stored_step.decode(wire)
         if step.status == "in_progress" and isinstance(step.step_details, ToolCalls):
             return step
-    raise AssertionError(f"{key} waits for outputs, but none of its steps does")
+    return None
 
 
 def _with_outputs(

@@ -193,7 +193,6 @@ def _shown(call: _Call, function: dict[str, Any], **more: str) -> dict[str, Any]
 
 
 def _require_json(call: _Call) -> None:
-    call.arguments = call.arguments or "{}"
     try:
         msgspec.json.decode(call.arguments)
     except (msgspec.DecodeError, UnicodeError, RecursionError):

@@ -55,7 +55,7 @@ ENGINE = "engine"
 
 
 def insert(key: RunKey, *, created_at: int, expires_at: int, wire: str) -> Statement:
-    """A new run. Guard: the thread is there and has no active run."""
+    """A new run. Guard: the thread is there, no run is active in it and none waits."""
     return Statement(
         "run_insert",
         key.params(created_at=created_at, expires_at=expires_at, wire=wire),
@@ -64,7 +64,7 @@ def insert(key: RunKey, *, created_at: int, expires_at: int, wire: str) -> State
 
 
 def insert_waiting(key: RunKey, *, created_at: int, wire: str) -> Statement:
-    """A new run behind the thread's active one. Guard: the thread is there and has one."""
+    """A new run behind others. Guard: the thread is there and has an active or waiting run."""
     return Statement(
         "run_insert_waiting", key.params(created_at=created_at, wire=wire), is_guard=True
     )
@@ -185,6 +185,18 @@ async def find(
     """Return the runs that a statement lists: run_queued, run_cancelling and the like."""
     page = await database.page(name, {"limit": limit, **params}, is_long=is_long)
     return [RunKey(*row) for row in page.rows]
+
+
+async def holder_of(database: Database, project: str, thread_id: str) -> str | None:
+    """Return the id of the run that a new run finds ahead of itself, or None.
+
+    Between two turns nobody is active: then it is the one whose turn comes next.
+    """
+    active = await active_of(database, project, thread_id)
+    if active is None:
+        following = await next_waiting(database, RunKey(thread_id, project, ""))
+        return following.id if following else None
+    return active
 
 
 async def next_waiting(database: Database, key: RunKey) -> RunKey | None:

@@ -19,7 +19,6 @@ from weft.wire.schemas import Schema
 from weft.wire.words import described, laid_out, references, type_of
 
 JSON = "application/json"
-EVENTS = "text/event-stream"
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 
 INTRODUCTION = Words(
@@ -207,7 +206,8 @@ class Reference:
                 refused.append(status)
                 continue
             found = self._followed(response)
-            types = [_kind(kind, media) for kind, media in found.get("content", {}).items()]
+            kinds = {k: media.get("schema") for k, media in found.get("content", {}).items()}
+            types = [_content(kind, schema) for kind, schema in kinds.items()]
             shown = f" {' or '.join(types)}." if types else ""
             yield Words(f"**Answer** {status}:{shown} {described(found)}")
         if refused:
@@ -363,12 +363,12 @@ def _example(operation: Described, example: Example) -> Iterator[Block]:
         yield Code("json", laid_out(example.answer))
 
 
-def _kind(kind: str, media: Schema) -> str:
-    """Return what an answer of a media type is made of, in words."""
-    if kind == JSON:
-        return type_of(media.get("schema"))
-    names = [name for name in references(media.get("schema")) if kind == EVENTS]
-    return f"`{kind}` of {link(names[0])}" if names else f"`{kind}`"
+def _content(kind: str, schema: Any) -> str:
+    """Return what an answer holds: JSON by its type, anything else by its kind."""
+    if JSON in kind:
+        return type_of(schema)
+    is_named = isinstance(schema, dict) and "$ref" in schema
+    return f"`{kind}` of {type_of(schema)}" if is_named else f"`{kind}`"
 
 
 def _code(value: str | None) -> str:

@@ -293,8 +293,9 @@ WHERE thread_id = :thread_id AND project = :project AND id = :id
 -- === runs =================================================================================
 
 -- name: run_insert
--- A run of a thread that has no active one; the partial index keeps it so. The place of the
--- thread's last message is noted: what users send later is not for this run.
+-- A run of a thread that has no active one; the partial index keeps it so. Nor may it overtake
+-- one that waits for its turn. The place of the thread's last message is noted: what users send
+-- later is not for this run.
 INSERT INTO run (thread_id, project, id, created_at, status, is_waiting, expires_at, wire,
                  sees_at, sees_position)
 SELECT :thread_id, :project, :id, :created_at, 'queued', 0, :expires_at, :wire,
@@ -307,10 +308,13 @@ HAVING EXISTS (SELECT 1 FROM thread
   AND NOT EXISTS (SELECT 1 FROM run
                   WHERE thread_id = :thread_id AND project = :project AND is_waiting = 0
                     AND status IN ('queued', 'in_progress', 'requires_action', 'cancelling'))
+  AND NOT EXISTS (SELECT 1 FROM run
+                  WHERE thread_id = :thread_id AND project = :project AND is_waiting = 1
+                    AND status = 'queued')
 RETURNING id;
 
 -- name: run_insert_waiting
--- A run behind the thread's active one: it stands outside the index, and its time does not run.
+-- A run behind others of its thread: it stands outside the index, and its time does not run.
 INSERT INTO run (thread_id, project, id, created_at, status, is_waiting, expires_at, wire,
                  sees_at, sees_position)
 SELECT :thread_id, :project, :id, :created_at, 'queued', 1, NULL, :wire,
@@ -320,9 +324,12 @@ FROM (SELECT created_at, position FROM message
       ORDER BY created_at DESC, position DESC LIMIT 1) AS last
 HAVING EXISTS (SELECT 1 FROM thread
                WHERE id = :thread_id AND project = :project AND deleted_at IS NULL)
-  AND EXISTS (SELECT 1 FROM run
-              WHERE thread_id = :thread_id AND project = :project AND is_waiting = 0
-                AND status IN ('queued', 'in_progress', 'requires_action', 'cancelling'))
+  AND (EXISTS (SELECT 1 FROM run
+               WHERE thread_id = :thread_id AND project = :project AND is_waiting = 0
+                 AND status IN ('queued', 'in_progress', 'requires_action', 'cancelling'))
+       OR EXISTS (SELECT 1 FROM run
+                  WHERE thread_id = :thread_id AND project = :project AND is_waiting = 1
+                    AND status = 'queued'))
 RETURNING id;
 
 -- name: run_promotable
@@ -378,9 +385,10 @@ SELECT created_at, id FROM run WHERE thread_id = :thread_id AND project = :proje
 -- name: run_replace
 -- Compare and set; status, expiry and wire always change together. The attempt keeps out a
 -- worker whose run was taken up by another. What has ended stays so, also when a client changes
--- its metadata.
+-- its metadata, and waits for nothing any more.
 UPDATE run SET wire = :wire, status = :status, expires_at = :expires_at,
-  ended_at = coalesce(ended_at, :ended_at)
+  ended_at = coalesce(ended_at, :ended_at),
+  is_waiting = CASE WHEN :ended_at IS NULL THEN is_waiting ELSE 0 END
 WHERE thread_id = :thread_id AND project = :project AND id = :id AND wire = :was
   AND attempt = :attempt
   AND EXISTS (SELECT 1 FROM thread
