@@ -289,6 +289,10 @@ def test_every_style_of_parameter_goes_where_it_belongs(zoo: tuple[SpecClient, S
     assert sent.headers["x-trace"] == "t"
     assert sent.headers["cookie"] == "crumb=c"
     assert sent.headers["accept"] == "application/json"
+    # The document tells of this header too, but OpenAPI has it made by whoever sends.
+    assert [problem.path for problem in client.check("animals/get-one", 7, accept="x")] == [
+        "accept"
+    ]
 
 
 def test_a_parameter_goes_by_its_name_on_the_wire_too(zoo: tuple[SpecClient, Script]) -> None:

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import select
+import signal
 import subprocess
 import sys
 import time
@@ -13,7 +14,9 @@ from typing import Any
 
 import pytest
 
+from tests.client.slow import MODEL, Slow
 from tests.harness import Server, weft
+from tests.llm.upstream import text
 from weft import Client
 from weft.client.contract import contract
 from weft.client.terminal import parameters
@@ -317,3 +320,64 @@ def test_a_chat_says_what_went_wrong_and_goes_on(url: str, tmp_path: Path) -> No
     assert "Go on with: weft chat --thread" in done.stdout
     done = run("chat", "--thread", "thread_no", url=url, folder=tmp_path, status=1)
     assert "weft: No thread found" in done.stderr
+
+
+def begun(chat: Chatting) -> str:
+    """Wait until a chat listens, and return its thread."""
+    return str(re.findall(r"thread_\w+", chat.until(r"Ctrl-C stops an answer\.\n"))[0])
+
+
+def chat_of(slow: Slow, *flags: str) -> Chatting:
+    """Begin a chat with a slow model."""
+    return Chatting(slow.url, slow.folder, "--model", MODEL, *flags)
+
+
+def test_ctrl_c_stops_an_answer_and_the_chat_goes_on(slow: Slow, chats: list[Chatting]) -> None:
+    chats.append(chat := chat_of(slow))
+    thread_id = begun(chat)
+    slow.upstream.play(slow.answer, text("quick as a shuttle"))
+    slow.gate.let(2)
+    chat.say("Take your time")
+    chat.until(r"warp weft ")
+    chat.process.send_signal(signal.SIGINT)
+    chat.until(r"\(stopped\)\n")
+    chat.say("Now be quick")
+    chat.until(r"quick as a shuttle\n")
+    chat.end()
+    statuses = [run.status for run in slow.client.list_runs(thread_id, order="asc")]
+    assert statuses == ["cancelled", "completed"]
+
+
+def test_a_chat_survives_a_restart_of_the_server_in_the_middle_of_an_answer(
+    slow: Slow, chats: list[Chatting]
+) -> None:
+    chats.append(chat := chat_of(slow))
+    thread_id = begun(chat)
+    slow.gate.let(2)
+    chat.say("Take your time")
+    chat.until(r"warp weft ")
+    slow.kill_and_start()
+    # What was said is told to be broken off, and the answer begins anew.
+    chat.until(r"\(broken off\)\nwarp weft ")
+    slow.gate.open()
+    chat.until(r"loom\n")
+    chat.say("Still there?")
+    chat.until(r"warp weft loom\n")
+    chat.end()
+    roles = [message.role for message in slow.client.list_messages(thread_id, order="asc")]
+    assert roles == ["user", "assistant", "assistant", "user", "assistant"]
+
+
+def test_an_answer_that_was_left_alone_is_shown_when_the_chat_goes_on(
+    slow: Slow, chats: list[Chatting]
+) -> None:
+    message = {"role": "user", "content": "Take your time"}
+    thread = slow.client.create_thread(body={"messages": [message]})
+    assistant = slow.client.create_assistant(body={"model": MODEL})
+    slow.client.create_run(thread.id, body={"assistant_id": assistant.id})
+    slow.gate.let(2)
+    chats.append(chat := chat_of(slow, "--thread", thread.id))
+    chat.until(r"> Take your time\n.*warp weft ")
+    slow.gate.open()
+    chat.until(r"loom\n")
+    chat.end()

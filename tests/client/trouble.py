@@ -159,11 +159,19 @@ class Cutter:
         self._target = (at.hostname, at.port)
         self.cuts: list[int | None] = []
         self.connections = 0
+        self.open_count = 0
         self.passed = 0
 
     def serve(self, connection: socket.socket) -> None:
         """Serve one connection."""
         self.connections += 1
+        self.open_count += 1
+        try:
+            self._serve(connection)
+        finally:
+            self.open_count -= 1
+
+    def _serve(self, connection: socket.socket) -> None:
         limit = self.cuts.pop(0) if self.cuts else None
         with socket.create_connection(self._target) as upstream:
             sender = threading.Thread(target=_pass_on, args=(connection, upstream))

@@ -5,7 +5,7 @@ new one. A file inside says that its installation was completed: a run that was
 cut off installs again. Nothing is locked in a file, because a lock file
 would name the registry it was made with; the pins are the versions here.
 
-The client for Perl, OpenAPI::Client, is to stand here too, as an entry of its own.
+Perl's OpenAPI::Client is the one that the system's packages bring, at their version.
 """
 
 import platform
@@ -55,6 +55,7 @@ def clients() -> list[Client]:
         ),
         Client("openai-npm-4.104.0", lambda: _npm("openai", "4.104.0")),
         Client("openai-npm-7.5.0", lambda: _npm("openai", "7.5.0")),
+        Client("perl-OpenAPI-Client", _perl),
     ]
 
 
@@ -79,6 +80,18 @@ def _npm(package: str, version: str) -> list[str]:
     wanted = folder / "node_modules" / package
     _installed(folder, wanted, lambda: _npm_install(folder, f"{package}@{version}"))
     return [node, "tests/clients/scenario.mjs", str(folder)]
+
+
+def _perl() -> list[str]:
+    """Return the command of the scenario for Perl's OpenAPI::Client."""
+    perl = shutil.which("perl")
+    has_client = [perl or "perl", "-MOpenAPI::Client", "-e", "1"]
+    if perl is None or subprocess.run(has_client, capture_output=True).returncode != 0:
+        raise CannotInstall(
+            "Perl's OpenAPI::Client is not here: install it "
+            "(Debian: apt-get install libopenapi-client-perl)"
+        )
+    return [perl, "tests/clients/scenario.pl"]
 
 
 def _node() -> str:
