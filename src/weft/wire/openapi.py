@@ -192,10 +192,10 @@ def _request_body(body: Body[Any, Any], examples: list[Example]) -> dict[str, An
     shown = {
         example.name: {"summary": example.summary, "value": example.body} for example in examples
     }
-    return {
-        "required": body.required,
-        "content": {_JSON: {"schema": schema, "examples": shown}},
-    }
+    content: dict[str, Any] = {"schema": schema}
+    if shown:
+        content["examples"] = shown
+    return {"required": body.required, "content": {_JSON: content}}
 
 
 def _restoring(struct: type[msgspec.Struct]) -> Schema:
