@@ -91,9 +91,10 @@ async def opened(settings: Settings) -> AsyncIterator[Rooms]:
         settings.max_prompt_tokens,
         settings.run_expires_s,
     )
+    engine = EmbeddedEngine(tools)
     work = [
-        asyncio.create_task(keep(database, now)),
-        asyncio.create_task(EmbeddedEngine(tools).work()),
+        asyncio.create_task(keep(database, now, engine.is_keeper)),
+        asyncio.create_task(engine.work()),
     ]
     try:
         yield Rooms(database, ids, now, tuple(models.names()), settings.run_expires_s)

@@ -32,6 +32,7 @@ WALKED = {
     ("run_event_append", "SCAN CONSTANT ROW"): "a SELECT without a table",
     ("run_event_stands_at", "SCAN CONSTANT ROW"): "the same",
     ("run_step_insert", "SCAN CONSTANT ROW"): "the same",
+    ("job_enqueue", "SCAN CONSTANT ROW"): "the same",
 }
 
 

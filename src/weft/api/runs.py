@@ -143,17 +143,19 @@ async def _queue(
     """Store a run that is queued, behind other statements, and wake the engine."""
     wire = encode(run)
     if is_waiting:
-        insert = store.insert_waiting(key, created_at=run.created_at, wire=wire)
+        queue = [store.insert_waiting(key, created_at=run.created_at, wire=wire)]
     else:
-        insert = store.insert(
-            key, created_at=run.created_at, expires_at=run.expires_at or 0, wire=wire
-        )
+        expires_at = run.expires_at or 0
+        queue = [
+            store.insert(key, created_at=run.created_at, expires_at=expires_at, wire=wire),
+            store.enqueue(key, 0),
+        ]
     data = events.run_data(run)
     begin = [store.event(key, "thread.created", as_read(thread))] if thread else []
     return await call.commit(
         Answer(wire, headers=poll_headers(run)),
         *ahead,
-        insert,
+        *queue,
         *begin,
         store.event(key, "thread.run.created", data),
         store.event(key, "thread.run.queued", data),
@@ -231,7 +233,7 @@ async def cancel_run(call: Call[None]) -> Answer:
                 Answer(encode(run), headers=poll_headers(run)),
                 _replace(key, was, run, None),
                 store.event(key, "thread.run.cancelling", events.run_data(run)),
-                wakes=(key.topic, ENGINE),
+                wakes=(key.topic, key.halt, ENGINE),
             )
         except Refused as refused:
             if refused.guard != "run_replace":
@@ -265,6 +267,7 @@ async def submit_tool_ouputs_to_run(call: Call[SubmitToolOutputsRunRequest]) -> 
             return await call.commit(
                 Answer(encode(run), headers=poll_headers(run)),
                 _replace(key, was, run, None),
+                store.enqueue(key, was.attempt),
                 store.replace_step(key, filled.id, encode(at_rest)),
                 store.event(key, "thread.run.step.completed", encode(filled)),
                 store.event(key, "thread.run.queued", events.run_data(run)),

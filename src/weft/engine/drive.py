@@ -72,13 +72,14 @@ class Engineering(NamedTuple):
     run_expires_s: int
 
 
-async def drive(tools: Engineering, key: RunKey) -> None:
+async def drive(tools: Engineering, key: RunKey, attempt: int | None = None) -> None:
     """Bring a run that is queued, or that a crash left in progress, to rest.
 
+    With `attempt`, only if the run was taken up just so often.
     Raises: domain.errors.Unavailable; the run is in progress then, and nobody's.
     """
     try:
-        journal = await claim(tools, key)
+        journal = await claim(tools, key, attempt)
         if journal is not None:
             await take_turn(tools, journal)
     except (Refused, NotPossible):
@@ -97,13 +98,13 @@ async def drive(tools: Engineering, key: RunKey) -> None:
         )
 
 
-async def claim(tools: Engineering, key: RunKey) -> Journal | None:
+async def claim(tools: Engineering, key: RunKey, attempt: int | None = None) -> Journal | None:
     """Take a run up; None when it must not be taken up.
 
     Raises: Refused, NotPossible when somebody else was faster.
     """
     was = await store.state(tools.database, key)
-    if was is None:
+    if was is None or attempt not in (None, was.attempt):
         return None
     run = stored_run.decode(was.wire)
     is_recovery = run.status == "in_progress"

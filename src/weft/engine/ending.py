@@ -74,7 +74,7 @@ async def end(
             store.event(key, f"thread.run.{ended.status}", events.run_data(ended)),
         )
         try:
-            await database.write(statements, wakes=(key.topic, ENGINE))
+            await database.write(statements, wakes=(key.topic, key.halt, ENGINE))
         except Refused:
             if await store.get(database, key) is None:
                 return False
@@ -96,9 +96,12 @@ async def promote(database: Database, key: RunKey, now: int, expires_s: int) -> 
         return
     run = stored_run.decode(was.wire)
     run.expires_at = now + expires_s
-    statement = store.promote(key, was.wire, wire=encode(run), expires_at=run.expires_at)
+    statements = (
+        store.promote(key, was.wire, wire=encode(run), expires_at=run.expires_at),
+        store.enqueue(key, was.attempt),
+    )
     with contextlib.suppress(Refused):  # cancelled, or somebody was faster: looked at again
-        await database.write((statement,), wakes=(key.topic, ENGINE))
+        await database.write(statements, wakes=(key.topic, ENGINE))
 
 
 def replace(key: RunKey, was: State, run: RunObject, now: int) -> Statement:

@@ -14,15 +14,20 @@ OLD_EVERY = 30  # of those rounds
 logger = logging.getLogger("weft.keeper")
 
 
-async def keep(database: Database, now: Callable[[], int]) -> None:
-    """Do the chores until cancelled. A database that cannot serve is tried again."""
+async def keep(database: Database, now: Callable[[], int], is_mine: Callable[[], bool]) -> None:
+    """Do the chores until cancelled, while they are this node's to do.
+
+    A database that cannot serve is tried again.
+    """
     rounds = 0
     while True:
         try:
-            while await sweep_threads(database):
+            while is_mine() and await sweep_threads(database):
                 pass  # a slice at a time, each a write of its own: others come between
             if rounds % OLD_EVERY == 0:
-                while await sweep_logs(database, now()) or await sweep_old(database, now()):
+                while is_mine() and (
+                    await sweep_logs(database, now()) or await sweep_old(database, now())
+                ):
                     pass  # likewise
         except Unavailable as fault:
             logger.warning("the chores have to wait: %s", fault)

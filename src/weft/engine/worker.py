@@ -10,19 +10,16 @@ One run's trouble is its own: whatever goes wrong with it, the others go on.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
 
 from weft.domain.errors import Unavailable
-from weft.domain.lifecycle import Cause
+from weft.engine.chores import Chores
 from weft.engine.drive import Engineering, drive
-from weft.engine.ending import end, promote, promote_next
 from weft.store import runs as store
 from weft.store.runs import ENGINE, RunKey
 
 LOOK_S = 1.0
 STOP_S = 1.0  # how long calls of models may take to end when the server stops
 MAX_RUNNING = 5000  # runs at a time: each is a task and a connection to a model
-SLICE = 200
 
 logger = logging.getLogger("weft.engine")
 
@@ -34,6 +31,11 @@ class EmbeddedEngine:
         self._tools = tools
         self._look_s = look_s
         self._driving: dict[RunKey, asyncio.Task[None]] = {}
+        self._chores = Chores(tools, self._halt)
+
+    def is_keeper(self) -> bool:
+        """See `Engine.is_keeper`: there is no other process."""
+        return True
 
     async def work(self) -> None:
         """Work until cancelled; then let go of every run, which a next start takes up."""
@@ -57,41 +59,15 @@ class EmbeddedEngine:
 
     async def _look(self, *, is_round: bool) -> None:
         """Do what there is to do. A round also looks for what fell down."""
-        tools = self._tools
-        await self._each(self._ending("settle"), "run_cancelling")
-        await self._each(self._ending("expire"), "run_overdue", now=tools.now())
+        await self._chores.end_runs()
         if is_round:
-            await self._each(self._promote, "run_promotable", is_long=True)
+            await self._chores.promote_runs()
             await self._start("run_in_progress")
         await self._start("run_queued")
 
-    async def _each(
-        self,
-        act: Callable[[RunKey], Awaitable[object]],
-        name: str,
-        *,
-        is_long: bool = False,
-        **params: int,
-    ) -> None:
-        """Act on all runs that a query finds, at once: their writes share commits."""
-        keys = await store.find(self._tools.database, name, SLICE, is_long=is_long, **params)
-        faults = await asyncio.gather(*map(act, keys), return_exceptions=True)
-        for key, fault in zip(keys, faults, strict=True):
-            if isinstance(fault, Unavailable):
-                logger.warning("run %s has to wait: %s", key.id, fault)
-            elif isinstance(fault, Exception):
-                logger.error("run %s stumbled; it is looked at again", key.id, exc_info=fault)
-
-    def _ending(self, cause: Cause) -> Callable[[RunKey], Awaitable[None]]:
-        async def act(key: RunKey) -> None:
-            # Its worker, in the middle of a model's call perhaps, is told and not waited for:
-            # from here on the fence keeps it from writing.
-            if key in self._driving:
-                self._driving[key].cancel()
-            await end(self._tools.database, key, cause, self._tools.now)
-            await self._promote_next(key)
-
-        return act
+    def _halt(self, key: RunKey) -> None:
+        if key in self._driving:
+            self._driving[key].cancel()
 
     async def _start(self, name: str) -> None:
         """Drive what a query finds, as far as there is room, unless the process stops."""
@@ -105,20 +81,13 @@ class EmbeddedEngine:
     async def _drive(self, key: RunKey) -> None:
         try:
             await drive(self._tools, key)
-            await self._promote_next(key)
+            await self._chores.promote_next(key)
         except Unavailable as fault:
             logger.warning("run %s has to wait: %s", key.id, fault)
         except Exception:
             logger.exception("run %s stumbled; it is looked at again", key.id)
         finally:
             del self._driving[key]
-
-    async def _promote(self, key: RunKey) -> None:
-        await promote(self._tools.database, key, self._tools.now(), self._tools.run_expires_s)
-
-    async def _promote_next(self, key: RunKey) -> None:
-        tools = self._tools
-        await promote_next(tools.database, key, tools.now(), tools.run_expires_s)
 
     async def _let_go(self) -> None:
         """End all tasks, also in the middle of a model's call."""

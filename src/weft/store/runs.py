@@ -6,6 +6,7 @@ change starts from: every change is compare and set.
 
 from typing import Any, NamedTuple
 
+from weft.store import jobs
 from weft.store.database import Database, Statement
 
 
@@ -20,6 +21,11 @@ class RunKey(NamedTuple):
     def topic(self) -> str:
         """What a write wakes that concerns this run."""
         return f"run {self.thread_id} {self.project} {self.id}"
+
+    @property
+    def halt(self) -> str:
+        """What a write wakes that takes this run out of its worker's hands."""
+        return f"halt {self.thread_id} {self.project} {self.id}"
 
     def params(self, **more: Any) -> dict[str, Any]:
         """The parameters of a statement about the run itself."""
@@ -52,6 +58,14 @@ class EventRow(NamedTuple):
 
 # What wakes the engine: something is queued or cancelled.
 ENGINE = "engine"
+
+# The task of the jobs that drive runs.
+DRIVE = "drive_run"
+
+
+def enqueue(key: RunKey, attempt: int) -> Statement:
+    """A job for a run that was taken up so often: who takes it up next counts one further."""
+    return jobs.enqueue(DRIVE, **key._asdict(), attempt=attempt)
 
 
 def insert(key: RunKey, *, created_at: int, expires_at: int, wire: str) -> Statement:

@@ -91,3 +91,7 @@ WHERE rarest.project = :project AND rarest.key = :key AND rarest.value = :value
         AND other.value = wanted.value ->> 1
         AND other.created_at = rarest.created_at AND other.thread_id = rarest.thread_id))
 ORDER BY rarest.created_at DESC, rarest.thread_id DESC LIMIT :limit;
+
+-- name: job_enqueue
+-- There is no queue: the one process that works on this file finds what is queued by its index.
+SELECT 1;
