@@ -201,6 +201,12 @@ async def find(
     return [RunKey(*row) for row in page.rows]
 
 
+async def unattended(database: Database, limit: int) -> list[tuple[RunKey, int]]:
+    """Return runs that should be driven and have no job, and how often each was taken up."""
+    page = await database.page("run_unattended", {"task": DRIVE, "limit": limit}, is_long=True)
+    return [(RunKey(*key), attempt) for *key, attempt in page.rows]
+
+
 async def holder_of(database: Database, project: str, thread_id: str) -> str | None:
     """Return the id of the run that a new run finds ahead of itself, or None.
 

@@ -1,0 +1,1 @@
+"""Many nodes on one PostgreSQL: real processes, killed, frozen and cut off."""
