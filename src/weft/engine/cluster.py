@@ -84,7 +84,7 @@ class DistributedEngine:
     # --- the jobs -----------------------------------------------------------------------------
 
     def _register(self, name: str, task: Task) -> None:
-        async def do(context: JobContext, **key: Any) -> None:
+        async def do(context: JobContext, /, **key: Any) -> None:
             held = context.job.id or 0
             self._held.add(held)
             try:
@@ -181,13 +181,14 @@ class DistributedEngine:
 
 def _app(url: str, connecting: Mapping[str, Any]) -> App:
     async def configure(connection: Any) -> None:
+        await connection.set_autocommit(True)
         # A power cut may undo what the queue was told: a job that comes again does nothing.
         await connection.execute("SET synchronous_commit = off")
 
     return App(
         connector=PsycopgConnector(
             conninfo=url,
-            kwargs={"application_name": "weft queue", "autocommit": True, **connecting},
+            kwargs={"application_name": "weft queue", **connecting},
             configure=configure,
             min_size=1,
             max_size=CONNECTIONS,
