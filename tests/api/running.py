@@ -152,6 +152,16 @@ def following(
         yield Follower(answer)
 
 
+@contextmanager
+def another(api: Api) -> Iterator[Api]:
+    """Open connections of one's own to the same server."""
+    own = Api(str(api.http.base_url))
+    try:
+        yield own
+    finally:
+        own.close()
+
+
 def names(events: list[Event]) -> list[str]:
     """Return the names of events; what is the same several times over stands once."""
     found: list[str] = []
