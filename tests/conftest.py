@@ -4,7 +4,18 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests import postgres
 from tests.harness import Api, Server, api_of
+
+
+def pytest_configure() -> None:
+    """Give the run, of which workers are a part, a place for the server that they share."""
+    postgres.announce_run()
+
+
+def pytest_unconfigure() -> None:
+    """Leave nothing of it."""
+    postgres.end_run()
 
 
 @pytest.fixture(scope="session")

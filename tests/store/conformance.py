@@ -4,15 +4,24 @@ The suite knows nothing else about a database than the `Database` protocol. Anot
 entry in `DATABASES`.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import (
+    AbstractAsyncContextManager,
+    AbstractContextManager,
+    ExitStack,
+    asynccontextmanager,
+    contextmanager,
+)
 from pathlib import Path
 from typing import TypeAlias
 
+from tests import postgres
 from weft.store import messages, threads
 from weft.store.database import Database, Page, Statement, Write
 from weft.store.folder import database_in
 from weft.store.places import Bounds, Place
+from weft.store.postgres import Postgres
+from weft.store.postgres.writes import BATCH_STATEMENTS as POSTGRES_BATCH
 from weft.store.sqlite import BATCH_STATEMENTS, Sqlite, migrate
 
 # Opens the database that a folder stands for, brought up to date; closes it in the end.
@@ -20,7 +29,8 @@ Opener: TypeAlias = Callable[[Path], AbstractAsyncContextManager[Database]]
 
 P = "shop"  # the project of most tests
 NOW = 1_700_000_000
-LARGEST_BATCH = BATCH_STATEMENTS  # the most statements that any of the databases takes at once
+# The most statements that any of the databases takes at once.
+LARGEST_BATCH = max(BATCH_STATEMENTS, POSTGRES_BATCH)
 
 
 @asynccontextmanager
@@ -34,7 +44,34 @@ async def _sqlite(folder: Path) -> AsyncIterator[Database]:
         await database.close()
 
 
-DATABASES: Mapping[str, Opener] = {"sqlite": _sqlite}
+@contextmanager
+def _sqlites() -> Iterator[Opener]:
+    yield _sqlite
+
+
+@contextmanager
+def _postgreses() -> Iterator[Opener]:
+    made: dict[Path, str] = {}
+    with ExitStack() as dropping:
+
+        @asynccontextmanager
+        async def open_one(folder: Path) -> AsyncIterator[Database]:
+            if folder not in made:
+                made[folder] = dropping.enter_context(postgres.database())
+            database = await Postgres.opened(made[folder])
+            try:
+                yield database
+            finally:
+                await database.close()
+
+        yield open_one
+
+
+# For each kind how databases of it are opened; what was made is gone at the end of the context.
+DATABASES: Mapping[str, Callable[[], AbstractContextManager[Opener]]] = {
+    "sqlite": _sqlites,
+    "postgres": _postgreses,
+}
 
 
 # --- what tests write and read, in few words --------------------------------------------------

@@ -1,6 +1,6 @@
 """Fixtures: every test of the conformance suite runs on each database, on the server's loop."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -17,9 +17,10 @@ def anyio_backend() -> tuple[str, dict[str, bool]]:
 
 
 @pytest.fixture(params=DATABASES)
-def opener(request: pytest.FixtureRequest) -> Opener:
+def opener(request: pytest.FixtureRequest) -> Iterator[Opener]:
     """How a database of one kind is opened."""
-    return DATABASES[request.param]
+    with DATABASES[request.param]() as opener:
+        yield opener
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ NAMES = sorted(statements(DIALECT))
 
 # What may be walked whole, and why.
 WALKED = {
-    ("thread_metadata_count", "SCAN some"): "at most as many rows as the count may reach",
+    ("thread_metadata_count", "SCAN found"): "at most as many rows as the count may reach",
     ("thread_search_asc", "SCAN wanted VIRTUAL TABLE INDEX 1:"): "the at most 16 pairs asked for",
     ("thread_search_desc", "SCAN wanted VIRTUAL TABLE INDEX 1:"): "the same",
     ("key_any", "SCAN api_key USING COVERING INDEX sqlite_autoindex_api_key_2"): "its first row",

@@ -13,8 +13,18 @@ def statements(dialect: str) -> dict[str, str]:
 
     Raises: ValueError when a name stands twice.
     """
+    return _named("shared", dialect)
+
+
+@cache
+def frames(dialect: str) -> dict[str, str]:
+    """Return what a database is asked besides the statements, and what they are framed in."""
+    return _named(f"{dialect}_frames")
+
+
+def _named(*files: str) -> dict[str, str]:
     found: dict[str, str] = {}
-    for file in ("shared", dialect):
+    for file in files:
         text = (resources.files(__package__) / f"{file}.sql").read_text(encoding="utf-8")
         _, *parts = _HEAD.split(text)
         for name, body in zip(parts[::2], parts[1::2], strict=True):

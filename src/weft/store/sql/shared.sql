@@ -70,7 +70,7 @@ WHERE project = :project AND key = :key AND value = :value
 SELECT count(*) FROM (
   SELECT 1 FROM thread_metadata
   WHERE project = :project AND key = :key AND value = :value LIMIT :most
-) AS some;
+) AS found;
 
 -- === messages =============================================================================
 
@@ -278,6 +278,62 @@ WHERE id = :id AND project = :project AND deleted_at IS NOT NULL
   AND NOT EXISTS (SELECT 1 FROM run WHERE thread_id = :id AND project = :project)
   AND NOT EXISTS (SELECT 1 FROM run_step WHERE thread_id = :id AND project = :project)
   AND NOT EXISTS (SELECT 1 FROM run_event WHERE thread_id = :id AND project = :project);
+
+-- name: sweep_messages
+-- A slice of a deleted thread's messages.
+DELETE FROM message WHERE (id, thread_id, project) IN (
+  SELECT id, thread_id, project FROM message WHERE thread_id = :id AND project = :project LIMIT :slice
+);
+
+-- name: sweep_run_events
+-- A slice of the events under a deleted thread.
+DELETE FROM run_event WHERE (thread_id, project, run_id, number) IN (
+  SELECT thread_id, project, run_id, number FROM run_event
+  WHERE thread_id = :id AND project = :project LIMIT :slice
+);
+
+-- name: sweep_run_steps
+DELETE FROM run_step WHERE (thread_id, project, run_id, id) IN (
+  SELECT thread_id, project, run_id, id FROM run_step
+  WHERE thread_id = :id AND project = :project LIMIT :slice
+);
+
+-- name: sweep_runs
+-- Goes after the events and steps: a worker may still be writing until its run is gone.
+DELETE FROM run WHERE (thread_id, project, id) IN (
+  SELECT thread_id, project, id FROM run
+  WHERE thread_id = :id AND project = :project LIMIT :slice
+);
+
+-- name: sweep_log
+-- A slice of the log of a run that ended more than a day ago.
+DELETE FROM run_event WHERE (thread_id, project, run_id, number) IN (
+  SELECT thread_id, project, run_id, number FROM run_event
+  WHERE thread_id = :thread_id AND project = :project AND run_id = :id LIMIT :slice
+);
+
+-- name: sweep_old_threads
+-- Tombstones whose day as a cursor is over. All of these say when there was none.
+DELETE FROM thread WHERE (id, project) IN (
+  SELECT id, project FROM thread
+  WHERE deleted_at < :before AND is_swept = 1 LIMIT :slice
+) RETURNING 1;
+
+-- name: sweep_old_messages
+DELETE FROM message WHERE (id, thread_id, project) IN (
+  SELECT id, thread_id, project FROM message WHERE deleted_at < :before LIMIT :slice
+) RETURNING 1;
+
+-- name: sweep_old_assistants
+DELETE FROM assistant WHERE (id, project) IN (
+  SELECT id, project FROM assistant WHERE deleted_at < :before LIMIT :slice
+) RETURNING 1;
+
+-- name: sweep_old_keys
+-- Idempotency keys that nobody may repeat any more.
+DELETE FROM idempotency WHERE (project, key) IN (
+  SELECT project, key FROM idempotency WHERE created_at < :before LIMIT :slice
+) RETURNING 1;
 
 -- name: sweep_next_log
 -- A run that ended more than a day ago and still has its log.

@@ -1,0 +1,291 @@
+"""Group commit: all writes that wait at one moment are one transaction in one round trip.
+
+Ahead of them stands a lock on every thread that they touch, taken in order, so
+that nodes that write to the same threads go one after the other and never wait
+for each other in a circle. A guard that finds nothing fails on purpose: the
+batch is undone, the write that it belongs to is set aside, the rest goes again,
+and then each that was set aside goes alone and learns its own fate.
+
+A connection that is lost in the middle leaves a question: was it stored? The
+first thing that a batch asks is the number of its transaction, and the next
+connection is asked what became of it.
+"""
+
+import asyncio
+import logging
+from typing import NamedTuple
+
+import psycopg
+
+from weft.domain.errors import Unavailable
+from weft.store.bells import Bells
+from weft.store.database import Refused, Statement, Write
+from weft.store.postgres.forms import Forms, texts
+from weft.store.postgres.link import LONG_S, PATIENCE_S, Link, told, unavailable
+from weft.store.postgres.pipe import POINT, Answer, Lost, Question, Skipped
+
+BATCH_STATEMENTS = 512
+MAX_FAULTS = 8  # of one batch; from there on its writes go one by one
+MAX_CLASHES = 5  # how often a batch is undone for another node's sake before it is given up
+ASK_AGAIN_S = 0.1
+REFUSED = "WF001"
+_CLASHES = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
+
+logger = logging.getLogger("weft.store")
+
+
+class _Waiting:
+    """A write, and whom to tell: who waits for it, and who listens to what it `wakes`."""
+
+    __slots__ = ("done", "is_long", "questions", "sort_key", "statements", "thread", "wakes")
+
+    def __init__(
+        self,
+        write: Write,
+        questions: list[Question],
+        done: "asyncio.Future[None]",
+        is_long: bool,
+        wakes: tuple[str, ...],
+    ) -> None:
+        self.statements = write
+        self.questions = questions
+        self.done = done
+        self.is_long = is_long
+        self.wakes = wakes
+        self.thread = _thread_of(write)
+        self.sort_key = self.thread or (str(write[0].params.get("id", "")), "")
+
+    def tell(self, fault: Exception | None) -> None:
+        if self.done.done():
+            return
+        if fault is None:
+            self.done.set_result(None)
+        else:
+            self.done.set_exception(fault)
+
+
+class _Fault(NamedTuple):
+    """Why a batch was undone; `number` is that of the write which is to blame, if one is."""
+
+    number: int | None
+    why: Exception
+
+
+def _thread_of(write: Write) -> tuple[str, str] | None:
+    """Return (id, project) of the thread to be locked for a write, if there is one already."""
+    first = write[0]
+    if first.name == "thread_insert":
+        return None  # nobody else knows it yet
+    for statement in write:
+        if found := _thread(statement):
+            return found
+    return None
+
+
+def _thread(statement: Statement) -> tuple[str, str] | None:
+    params = statement.params
+    thread_id = params.get("thread_id")
+    if thread_id is None and statement.name.startswith(("thread_", "sweep_fence")):
+        thread_id = params["id"]
+    return None if thread_id is None else (thread_id, params["project"])
+
+
+class GroupCommit:
+    """Turns writes that wait at the same moment into one transaction."""
+
+    def __init__(self, link: Link, forms: Forms, bells: Bells) -> None:
+        self._link = link
+        self._forms = forms
+        self._bells = bells
+        self._loop = asyncio.get_running_loop()
+        self._waiting: list[_Waiting] = []
+        self._working: asyncio.Task[None] | None = None
+        self._is_closed = False
+        self._own = {name: Question(form, []) for name, form in forms.own.items()}
+        self._id = Question(forms.own["transaction_id"], [], is_urgent=True)
+
+    def submit(self, write: Write, is_long: bool, wakes: tuple[str, ...]) -> "asyncio.Future[None]":
+        """Return a future that is done when the write is committed.
+
+        It is committed and wakes whom it concerns also when nobody waits for it any more.
+
+        Raises: Unavailable when the database is closed or down.
+        """
+        if self._is_closed:
+            raise Unavailable("The server is stopping; nothing was stored. Try again.")
+        if self._link.is_down:
+            raise unavailable()
+        done: asyncio.Future[None] = self._loop.create_future()
+        questions = [self._question(statement) for statement in write]
+        self._waiting.append(_Waiting(write, questions, done, is_long, wakes))
+        if self._working is None:
+            # It begins behind what else is ready: writes of the same moment join the batch.
+            self._working = self._loop.create_task(self._work())
+        return done
+
+    async def close(self) -> None:
+        """Commit what waits, and take nothing more."""
+        self._is_closed = True
+        if self._working is not None:
+            await self._working
+
+    def _question(self, statement: Statement) -> Question:
+        name, params, is_guard = statement
+        plain = self._forms.plain[name]
+        return Question(self._forms.guard(name) if is_guard else plain, *plain.values(params))
+
+    async def _work(self) -> None:
+        while self._waiting:
+            batch = self._next_batch()
+            try:
+                await self._settle(batch)
+            except Exception as fault:  # noqa: BLE001  # nobody may wait for ever
+                for waiting in batch:
+                    waiting.tell(told(fault))
+            if self._link.is_down:
+                self._refuse_all()
+        self._working = None
+
+    def _next_batch(self) -> list[_Waiting]:
+        """Take what waits, up to a size; a long write goes alone."""
+        size = 0
+        end = 0
+        for waiting in self._waiting:
+            size += len(waiting.questions)
+            if end and (waiting.is_long or size > BATCH_STATEMENTS):
+                break
+            end += 1
+            if waiting.is_long:
+                break
+        batch, self._waiting = self._waiting[:end], self._waiting[end:]
+        # In one order on every node; writes to one thread stay in the order in which they came.
+        batch.sort(key=lambda waiting: waiting.sort_key)
+        return batch
+
+    def _refuse_all(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for one in waiting:
+            one.tell(unavailable())
+
+    async def _settle(self, batch: list[_Waiting]) -> None:
+        """Commit a batch without the writes that fail; then those, each alone."""
+        aside: list[_Waiting] = []
+        while batch:
+            fault = await self._commit(batch)
+            if fault is None:
+                self._tell(batch)
+                break
+            if fault.number is None:
+                for waiting in batch:
+                    waiting.tell(told(fault.why))
+                break
+            if len(batch) == 1:
+                batch[0].tell(told(fault.why))
+                break
+            aside.append(batch.pop(fault.number))
+            if len(aside) == MAX_FAULTS:
+                aside += batch
+                break
+        for waiting in aside:
+            await self._settle([waiting])
+
+    def _tell(self, batch: list[_Waiting]) -> None:
+        """Tell everybody that their writes are stored."""
+        for waiting in batch:
+            for topic in waiting.wakes:
+                self._bells.ring(topic)
+            if not waiting.done.done():
+                waiting.done.set_result(None)
+
+    # --- one transaction ------------------------------------------------------------------------
+
+    async def _commit(self, batch: list[_Waiting]) -> _Fault | None:
+        """Store a batch, or nothing of it. Raises: Unavailable."""
+        questions = self._questions(batch)
+        patience_s = LONG_S if batch[0].is_long else PATIENCE_S
+        for _ in range(MAX_CLASHES):
+            pipe = await self._link.ready()
+            asked = self._link.ask(pipe, questions, patience_s)
+            try:
+                answers = await asked
+            except Lost as lost:
+                if lost.is_sent and await self._was_stored(lost, pipe.backend_pid):
+                    return None
+                continue
+            fault = self._fault(batch, answers)
+            if fault is None or not isinstance(fault.why, _CLASHES):
+                return fault
+        raise unavailable()
+
+    def _questions(self, batch: list[_Waiting]) -> list[Question | None]:
+        threads = sorted({waiting.thread for waiting in batch if waiting.thread is not None})
+        topics = {topic for waiting in batch for topic in waiting.wakes}
+        questions: list[Question | None] = [self._id]
+        if threads:
+            ids, projects = zip(*threads, strict=True)
+            lock = self._forms.own["lock_threads"]
+            questions.append(Question(lock, [texts(ids), texts(projects)]))
+        for waiting in batch:
+            questions += waiting.questions
+        if topics:
+            questions.append(Question(self._forms.own["wake"], [texts(topics)]))
+        questions.append(POINT)
+        return questions
+
+    def _fault(self, batch: list[_Waiting], answers: list[Answer]) -> _Fault | None:
+        """Return what undid a batch, and which of its writes is to blame."""
+        found = (
+            (number, answer)
+            for number, answer in enumerate(answers)
+            if isinstance(answer, Exception) and not isinstance(answer, Skipped)
+        )
+        number, answer = next(found, (0, None))
+        if answer is None:
+            return None
+        if isinstance(answer, _CLASHES):
+            return _Fault(None, answer)
+        begin = 1 + any(waiting.thread is not None for waiting in batch)  # behind id and lock
+        for which, waiting in enumerate(batch):
+            if begin <= number < begin + len(waiting.questions):
+                statement = waiting.statements[number - begin]
+                is_refusal = isinstance(answer, psycopg.Error) and answer.sqlstate == REFUSED
+                return _Fault(which, Refused(statement.name) if is_refusal else answer)
+            begin += len(waiting.questions)
+        return _Fault(None, answer)
+
+    # --- after a loss ---------------------------------------------------------------------------
+
+    async def _was_stored(self, lost: Lost, backend_pid: int) -> bool:
+        """Say what became of the transaction of a connection that was lost.
+
+        Raises: Unavailable when it cannot be found out in time.
+        """
+        answer = lost.answers[0] if lost.answers else None
+        if isinstance(answer, Exception):
+            return False  # not even the first question was heard
+        give_up_at = self._loop.time() + PATIENCE_S
+        while answer is not None and self._loop.time() < give_up_at:
+            try:
+                status = await self._status(self._id.form.rows(answer)[0][0], backend_pid)
+            except (Unavailable, Lost):
+                self._refuse_all()
+                status = None
+            if status in ("committed", "aborted"):
+                return status == "committed"
+            await asyncio.sleep(ASK_AGAIN_S)
+        raise Unavailable(
+            "The server lost its database in the middle of this request: it may have been stored "
+            "or not. Look, or repeat it with the Idempotency-Key that it was sent with."
+        )
+
+    async def _status(self, transaction_id: str, backend_pid: int) -> str | None:
+        """Ask what became of a transaction, and end it if it still goes on."""
+        pipe = await self._link.ready()
+        own = self._forms.own
+        end = Question(own["end_backend"], *own["end_backend"].values({"pid": backend_pid}))
+        ask = own["transaction_status"]
+        told_by = Question(ask, *ask.values({"id": transaction_id}))
+        _, _, answer, _ = await self._link.ask(pipe, [end, POINT, told_by, POINT])
+        if answer is None or isinstance(answer, Exception):
+            return None
+        return str(ask.rows(answer)[0][0])
