@@ -26,6 +26,7 @@ from weft.engine.drive import Engineering
 from weft.engine.worker import EmbeddedEngine
 from weft.llm.tokens import Calibration
 from weft.store import runs as store
+from weft.store.database import Database
 from weft.store.runs import ENGINE, RunKey
 from weft.store.sqlite import Sqlite, connect, migrate
 from weft.wire import events as wire_events
@@ -78,6 +79,7 @@ class House:
         self.calibration = Calibration()
         self.max_prompt_tokens = 100_000
         self._stood = stood
+        self.database: Database
         self._lives = 1
         self._folders = (folder.with_name(f"{folder.name}-{n}") for n in itertools.count(1))
         self._ids = Ids(now_us)
