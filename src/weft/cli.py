@@ -25,8 +25,8 @@ examples:
   weft help create_thread                what it takes and gives
 
 Settings come from weft.toml in the working directory (or the file named by
-WEFT_CONFIG), then from WEFT_HOST, WEFT_PORT, WEFT_DATA_DIR, WEFT_INSECURE,
-WEFT_MAX_BODY_BYTES and WEFT_LOG_LEVEL, then from the flags. The commands chat
+WEFT_CONFIG), then from WEFT_HOST, WEFT_PORT, WEFT_DATA_DIR, WEFT_DATABASE_URL,
+WEFT_INSECURE, WEFT_MAX_BODY_BYTES and WEFT_LOG_LEVEL, then from the flags. The commands chat
 and call read WEFT_BASE_URL and WEFT_API_KEY.
 """
 
@@ -73,6 +73,9 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
     folder = argparse.ArgumentParser(add_help=False)
     folder.add_argument("--data-dir", metavar="DIR", help="where everything is kept (./weft-data)")
+    folder.add_argument(
+        "--database-url", metavar="URL", help="or in PostgreSQL: postgresql://USER:PASSWORD@HOST/DB"
+    )
 
     serve = commands.add_parser("serve", parents=[folder], help="run the server")
     serve.add_argument("--host", help="the address to listen on (127.0.0.1)")
@@ -86,8 +89,17 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument(
         "--max-body-bytes", type=int, metavar="N", help="the largest request body (33554432)"
     )
+    serve.add_argument(
+        "--auto-migrate",
+        action="store_true",
+        default=None,
+        help="bring a PostgreSQL database up to date at the start (SQLite always is)",
+    )
     serve.add_argument("--log-level", choices=["debug", "info", "warning", "error"])
     serve.set_defaults(act=_serve)
+
+    migrate = commands.add_parser("migrate", parents=[folder], help="bring the database up to date")
+    migrate.set_defaults(act=_migrate)
 
     keys = commands.add_parser("keys", help="create, list and revoke API keys")
     keys.set_defaults(act=lambda _: _help(keys))
@@ -147,6 +159,14 @@ def _serve(chosen: argparse.Namespace) -> int:
         logging.getLogger(library).setLevel(logging.WARNING)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(serve(settings))
+    return 0
+
+
+def _migrate(chosen: argparse.Namespace) -> int:
+    from weft.main import migrate_database
+
+    done = migrate_database(_settings(chosen))
+    print("\n".join(f"applied {name}" for name in done) or "The database is up to date.")
     return 0
 
 
