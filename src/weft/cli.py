@@ -4,9 +4,9 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from weft import __version__
 
@@ -18,6 +18,7 @@ EPILOG = """\
 examples:
   weft serve                             data in ./weft-data, http://127.0.0.1:8000/v1
   weft serve --port 9000 --data-dir /srv/weft
+  weft worker --database-url postgresql://weft@db/weft
   weft keys create --project shop        prints the key, once
   weft backup weft-2026-11-23.db         while the server runs
   weft chat                              talk to it in the terminal
@@ -25,10 +26,17 @@ examples:
   weft help create_thread                what it takes and gives
 
 Settings come from weft.toml in the working directory (or the file named by
-WEFT_CONFIG), then from WEFT_HOST, WEFT_PORT, WEFT_DATA_DIR, WEFT_INSECURE,
-WEFT_MAX_BODY_BYTES and WEFT_LOG_LEVEL, then from the flags. The commands chat
+WEFT_CONFIG), then from WEFT_HOST, WEFT_PORT, WEFT_DATA_DIR, WEFT_DATABASE_URL,
+WEFT_INSECURE, WEFT_MAX_BODY_BYTES and WEFT_LOG_LEVEL, then from the flags. The commands chat
 and call read WEFT_BASE_URL and WEFT_API_KEY.
 """
+
+LEVELS = ["debug", "info", "warning", "error"]
+WORKER = """Drive runs, without listening anywhere. 'weft serve' drives runs too, unless it is
+started with --no-worker: start workers of their own when models should not share a process with
+requests. Any number may work on one PostgreSQL; when one dies, others take up its runs within ten
+seconds. A worker needs the settings of models (WEFT_MODEL_URL or [[models]]), as servers do.
+SIGTERM ends it in order: it takes no new run, and has five seconds for those it drives."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -73,6 +81,9 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
     folder = argparse.ArgumentParser(add_help=False)
     folder.add_argument("--data-dir", metavar="DIR", help="where everything is kept (./weft-data)")
+    folder.add_argument(
+        "--database-url", metavar="URL", help="or in PostgreSQL: postgresql://USER:PASSWORD@HOST/DB"
+    )
 
     serve = commands.add_parser("serve", parents=[folder], help="run the server")
     serve.add_argument("--host", help="the address to listen on (127.0.0.1)")
@@ -86,8 +97,33 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument(
         "--max-body-bytes", type=int, metavar="N", help="the largest request body (33554432)"
     )
-    serve.add_argument("--log-level", choices=["debug", "info", "warning", "error"])
+    serve.add_argument(
+        "--auto-migrate",
+        action="store_true",
+        default=None,
+        help="bring a PostgreSQL database up to date at the start (SQLite always is)",
+    )
+    serve.add_argument(
+        "--no-worker",
+        action="store_false",
+        dest="worker",
+        default=None,
+        help="take requests only; 'weft worker' elsewhere drives the runs (PostgreSQL)",
+    )
+    serve.add_argument("--log-level", choices=LEVELS)
     serve.set_defaults(act=_serve)
+
+    worker = commands.add_parser(
+        "worker",
+        parents=[folder],
+        help="drive runs without serving, beside servers on the same PostgreSQL",
+        description=WORKER,
+    )
+    worker.add_argument("--log-level", choices=LEVELS)
+    worker.set_defaults(act=_work)
+
+    migrate = commands.add_parser("migrate", parents=[folder], help="bring the database up to date")
+    migrate.set_defaults(act=_migrate)
 
     keys = commands.add_parser("keys", help="create, list and revoke API keys")
     keys.set_defaults(act=lambda _: _help(keys))
@@ -132,21 +168,39 @@ def _settings(chosen: argparse.Namespace) -> "Settings":
 
 
 def _serve(chosen: argparse.Namespace) -> int:
+    from weft.main import serve
+
+    return _run(serve, _settings(chosen))
+
+
+def _work(chosen: argparse.Namespace) -> int:
+    from weft.main import work
+
+    return _run(work, _settings(chosen))
+
+
+def _run(act: "Callable[[Settings], Coroutine[Any, Any, None]]", settings: "Settings") -> int:
+    """Run until a signal ends it, with a log on standard error."""
     import asyncio
     import logging
 
     import uvloop
 
-    from weft.main import serve
-
-    settings = _settings(chosen)
     logging.basicConfig(
         level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
-    for library in ("uvicorn", "httpx2"):  # a line for each request is noise
+    for library in ("uvicorn", "httpx2", "procrastinate"):  # a line for each request is noise
         logging.getLogger(library).setLevel(logging.WARNING)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(serve(settings))
+        runner.run(act(settings))
+    return 0
+
+
+def _migrate(chosen: argparse.Namespace) -> int:
+    from weft.main import migrate_database
+
+    done = migrate_database(_settings(chosen))
+    print("\n".join(f"applied {name}" for name in done) or "The database is up to date.")
     return 0
 
 

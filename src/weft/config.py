@@ -13,6 +13,8 @@ import msgspec
 from msgspec import Meta
 
 FILE = "weft.toml"
+SQLITE = "sqlite:///"
+_SCHEMES = (SQLITE, "postgresql://", "postgres://")
 PREFIX = "WEFT_"
 
 
@@ -35,6 +37,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     host: str = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535)] = 8000
     data_dir: str = "weft-data"
+    database_url: str | None = None  # postgresql://...; else, and for sqlite:///DIR, SQLite
+    auto_migrate: bool = False  # PostgreSQL: bring the database up to date at the start
+    worker: bool = True  # PostgreSQL: drive runs too, not only take requests
     insecure: bool = False
     max_body_bytes: Annotated[int, Meta(ge=1024)] = 32 * 1024 * 1024
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -56,7 +61,16 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     @property
     def data_path(self) -> Path:
         """The data folder."""
+        if self.database_url is not None and self.database_url.startswith(SQLITE):
+            return Path(self.database_url.removeprefix(SQLITE))
         return Path(self.data_dir)
+
+    @property
+    def postgres_url(self) -> str | None:
+        """Where PostgreSQL is; None for SQLite in the data folder."""
+        if self.database_url is None or self.database_url.startswith(SQLITE):
+            return None
+        return self.database_url
 
 
 class Access(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,9 +114,15 @@ def load(
                 raise SettingsError(f"{PREFIX}{name.upper()}={text!r}: {fault}") from fault
     values.update({name: value for name, value in flags.items() if value is not None})
     try:
-        return msgspec.convert(values, Settings, strict=False)
+        settings = msgspec.convert(values, Settings, strict=False)
     except msgspec.ValidationError as fault:
         raise SettingsError(str(fault)) from fault
+    if settings.database_url is not None and not settings.database_url.startswith(_SCHEMES):
+        raise SettingsError(
+            "database_url is neither postgresql://USER:PASSWORD@HOST/DATABASE nor "
+            "sqlite:///FOLDER (which is the same as data_dir = FOLDER)"
+        )
+    return settings
 
 
 def load_access(

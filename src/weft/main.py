@@ -26,14 +26,16 @@ from weft.config import Settings
 from weft.domain.ids import Ids
 from weft.engine.drive import Engineering
 from weft.engine.keeper import keep
+from weft.engine.port import Engine
 from weft.engine.worker import EmbeddedEngine
 from weft.llm.catalog import Catalog, Endpoint
 from weft.llm.model import ModelError
 from weft.llm.tokens import Calibration
 from weft.store import keys
-from weft.store.database import Refused, Statement
-from weft.store.folder import DATABASE, FolderLock, database_in
-from weft.store.sqlite import Sqlite, backup, migrate
+from weft.store.database import Database, Refused, Statement
+from weft.store.folder import DATABASE, FolderLock
+from weft.store.opening import bring_up_to_date, open_database, pending_steps, shown
+from weft.store.sqlite import backup
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 BACKLOG = 2048
@@ -77,10 +79,7 @@ def catalog(settings: Settings) -> Catalog:
 async def opened(settings: Settings) -> AsyncIterator[Rooms]:
     """Open the store, brought up to date, with its chores running; close it in the end."""
     models = catalog(settings)
-    path = database_in(settings.data_path)
-    for step in migrate(path):
-        logger.info("applied migration %s", step)
-    database = Sqlite(path)
+    database = await _up_to_date(settings)
     ids = Ids(now_us)
     tools = Engineering(
         database,
@@ -91,11 +90,11 @@ async def opened(settings: Settings) -> AsyncIterator[Rooms]:
         settings.max_prompt_tokens,
         settings.run_expires_s,
     )
-    engine = EmbeddedEngine(tools)
-    work = [
-        asyncio.create_task(keep(database, now, engine.is_keeper)),
-        asyncio.create_task(engine.work()),
-    ]
+    work = []
+    if settings.worker:
+        engine = _engine(settings, tools)
+        chores = keep(database, now, engine.is_keeper)
+        work = [asyncio.create_task(chores), asyncio.create_task(engine.work())]
     try:
         yield Rooms(database, ids, now, tuple(models.names()), settings.run_expires_s)
     finally:
@@ -106,15 +105,52 @@ async def opened(settings: Settings) -> AsyncIterator[Rooms]:
         await database.close()
 
 
+def _engine(settings: Settings, tools: Engineering) -> Engine:
+    """Return what drives runs: on PostgreSQL the nodes share them."""
+    if settings.postgres_url is None:
+        return EmbeddedEngine(tools)
+    from weft.engine.cluster import DistributedEngine
+    from weft.store.postgres.pipe import KEEPALIVE
+
+    return DistributedEngine(tools, settings.postgres_url, connecting=KEEPALIVE)
+
+
+async def _up_to_date(settings: Settings) -> Database:
+    """Open the database. PostgreSQL, which other nodes may be using, changes only if it is told to.
+
+    Raises: CannotStart, store.migrations.MigrationError, store.database.Unusable.
+    """
+    url = settings.postgres_url
+    if url is None or settings.auto_migrate:
+        for step in await asyncio.to_thread(bring_up_to_date, settings.data_path, url):
+            logger.info("applied migration %s", step)
+    elif pending := await asyncio.to_thread(pending_steps, url):
+        raise CannotStart(
+            f"The database needs {', '.join(pending)}. Apply them with: weft migrate; or start "
+            "with --auto-migrate. A backup first is wise: pg_dump."
+        )
+    return await open_database(settings.data_path, url)
+
+
+def migrate_database(settings: Settings) -> list[str]:
+    """Bring the database up to date and return the names of the migrations applied."""
+    return bring_up_to_date(settings.data_path, settings.postgres_url)
+
+
 async def serve(settings: Settings) -> None:
     """Serve until SIGINT or SIGTERM.
 
     Raises: CannotStart, store.folder.FolderHeld, store.migrations.MigrationError.
     """
+    if settings.postgres_url is None and not settings.worker:
+        raise CannotStart(
+            "Without a worker nothing would drive the runs: only PostgreSQL can be shared with "
+            "workers of their own. Leave --no-worker out."
+        )
     _allow_many_connections()
     listening = _listen(settings)
     address = _url(settings, listening)
-    with listening, FolderLock(settings.data_path, f"process {os.getpid()} at {address}"):
+    with listening, _sole_use(settings, f"process {os.getpid()} at {address}"):
         async with opened(settings) as rooms:
             has_keys = await keys.any_exist(rooms.database)
             if not has_keys and settings.host not in LOOPBACK and not settings.insecure:
@@ -130,6 +166,27 @@ async def serve(settings: Settings) -> None:
             )
             _announce(settings, address, has_keys)
             await answer_on(listening, app, on_stop=rooms.database.bells.close)
+
+
+async def work(settings: Settings) -> None:
+    """Drive runs, without a server, until SIGINT or SIGTERM.
+
+    Raises: CannotStart, store.migrations.MigrationError, store.database.Unusable.
+    """
+    url = settings.postgres_url
+    if url is None:
+        raise CannotStart(
+            "A worker shares a PostgreSQL with others: say which with --database-url. On SQLite "
+            "the server does all the work: weft serve."
+        )
+    _allow_many_connections()
+    stopping = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    async with opened(settings) as rooms:
+        print(f"Weft is working on {shown(url)}", flush=True)
+        await stopping.wait()
+        rooms.database.bells.close()
 
 
 async def answer_on(
@@ -194,6 +251,13 @@ class _Server(uvicorn.Server):
         yield
 
 
+def _sole_use(settings: Settings, holder: str) -> contextlib.AbstractContextManager[object]:
+    """Return what keeps a second server off the data folder; PostgreSQL serves many nodes."""
+    if settings.postgres_url is not None:
+        return contextlib.nullcontext()
+    return FolderLock(settings.data_path, holder)
+
+
 def _allow_many_connections() -> None:
     """Use as many files as the system lets this process have: each stream takes two."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -225,7 +289,10 @@ def _url(settings: Settings, listening: socket.socket) -> str:
 
 def _announce(settings: Settings, address: str, has_keys: bool) -> None:
     """Say on standard output where the server is and who may use it."""
-    lines = [f"Weft is serving the Threads API at {address}/v1", f"  data: {settings.data_dir}"]
+    data = (
+        str(settings.data_path) if settings.postgres_url is None else shown(settings.postgres_url)
+    )
+    lines = [f"Weft is serving the Threads API at {address}/v1", f"  data: {data}"]
     if has_keys:
         lines.append("  keys: required (weft keys list)")
     else:
@@ -276,6 +343,11 @@ def backup_database(settings: Settings, file: Path, progress: Callable[[int, int
 
     Raises: CannotStart when there is nothing to copy; FileExistsError.
     """
+    if settings.postgres_url is not None:
+        raise CannotStart(
+            "PostgreSQL has its own tools for this: pg_dump --format=custom --file=weft.dump "
+            "'THE DATABASE URL'; back again with pg_restore (docs/deploy.md)."
+        )
     path = settings.data_path / DATABASE
     if not path.exists():
         raise CannotStart(f"There is no database in {settings.data_dir}: nothing to back up.")
@@ -284,10 +356,8 @@ def backup_database(settings: Settings, file: Path, progress: Callable[[int, int
 
 
 @contextlib.asynccontextmanager
-async def _beside(settings: Settings) -> AsyncIterator[Sqlite]:
-    path = database_in(settings.data_path)
-    migrate(path)
-    database = Sqlite(path)
+async def _beside(settings: Settings) -> AsyncIterator[Database]:
+    database = await _up_to_date(settings)
     try:
         yield database
     finally:

@@ -140,7 +140,9 @@ class DistributedEngine:
 
     async def _look(self, *, is_round: bool) -> None:
         """Do what there is to do, most of it if this node keeps house."""
-        if is_round or self._database.bells.are_closed:
+        if self._database.bells.are_closed and self._worker is not None:
+            self._worker.stop()  # type: ignore[no-untyped-call]  # theirs
+        if is_round:
             await self._look_at_worker()
         if not self.is_keeper():
             return
@@ -154,7 +156,7 @@ class DistributedEngine:
         """Learn whether our worker counts as alive, what it has to do, and whether it keeps house.
 
         A worker that shows no life stops, for another to start: Procrastinate's goes on taking
-        jobs although its heart has failed. So does one whose process stops.
+        jobs although its heart has failed.
         """
         worker = self._worker
         if worker is None or worker.worker_id is None:
@@ -162,7 +164,7 @@ class DistributedEngine:
             return
         standing = await jobs.standing(self._database, worker.worker_id, STALLED_S)
         self._rounds_kept = self._rounds_kept + 1 if standing.is_oldest else 0
-        if not standing.is_alive or self._database.bells.are_closed:
+        if not standing.is_alive:
             worker.stop()  # type: ignore[no-untyped-call]  # theirs
         # What the queue takes for ours is lost when nobody does it here, two rounds on end.
         doubtful = standing.jobs - self._held

@@ -44,6 +44,10 @@ class Bells:
     def close(self) -> None:
         """Wake everybody for the last time."""
         self.are_closed = True
+        self.ring_all()
+
+    def ring_all(self) -> None:
+        """Wake everybody: something may have happened that nobody heard."""
         for listeners in self._listeners.values():
             for bell in listeners:
                 bell.ring()

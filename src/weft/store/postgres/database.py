@@ -1,5 +1,6 @@
 """The `Database` on PostgreSQL: a connection each for short reads, long ones, and writes."""
 
+from collections.abc import Awaitable, Callable
 from typing import Self
 
 import psycopg
@@ -10,6 +11,7 @@ from weft.store.bells import Bells
 from weft.store.database import Page, Params, Row, Unusable, Write
 from weft.store.postgres.forms import Forms
 from weft.store.postgres.link import LONG_S, Link, one_line
+from weft.store.postgres.listener import Listener
 from weft.store.postgres.pipe import Pipe
 from weft.store.postgres.reads import Reads
 from weft.store.postgres.schema import shown
@@ -29,6 +31,7 @@ class Postgres:
         self._reads = Reads(read, self._forms)
         self._scans = Reads(scan, self._forms)
         self._writes = GroupCommit(write, self._forms, self.bells)
+        self._listener = Listener(url, self._forms, self.bells, write.is_served_by)
         self._is_closed = False
 
     @classmethod
@@ -37,6 +40,7 @@ class Postgres:
         database = cls(url)
         try:
             pipes = [await link.open() for link in database._links]
+            pipes.append(await database._listener.open())
             _require_own_sessions(pipes)
             await _learn(database._forms, pipes[0])
         except (psycopg.Error, OSError) as fault:
@@ -66,6 +70,10 @@ class Postgres:
         """See `Database.write`."""
         await self._writes.submit(write, is_long, wakes)
 
+    async def alone(self, work: Callable[[], Awaitable[None]]) -> None:
+        """See `Database.alone`."""
+        await self._listener.alone(work)
+
     async def check(self) -> None:
         """See `Database.check`."""
         self._require_open()
@@ -75,6 +83,7 @@ class Postgres:
         """See `Database.close`."""
         self._is_closed = True
         await self._writes.close()
+        self._listener.close()
         for link in self._links:
             link.close()
 

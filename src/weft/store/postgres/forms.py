@@ -17,7 +17,10 @@ from weft.store.sql import frames, statements
 DIALECT = "postgres"
 
 # What the store asks for itself.
-OWN = ("alive", "transaction_id", "transaction_status", "end_backend", "lock_threads", "wake")
+OWN = (
+    *("alive", "transaction_id", "transaction_status", "end_backend", "lock_threads"),
+    *("wake", "listen", "be_the_one"),
+)
 
 BOOL, BYTEA, INT8, INT2, INT4, TEXT = 16, 17, 20, 21, 23, 25
 FLOAT4, FLOAT8, NUMERIC = 700, 701, 1700

@@ -7,7 +7,7 @@ tried again twice a second until it succeeds.
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import psycopg
 
@@ -24,8 +24,18 @@ logger = logging.getLogger("weft.store")
 class Link:
     """One pipe to the database, made anew when it is lost."""
 
-    def __init__(self, url: str, purpose: str, patience_s: float = PATIENCE_S) -> None:
-        """`purpose` is what the log calls it. `patience_s` is how long an answer may take."""
+    def __init__(
+        self,
+        url: str,
+        purpose: str,
+        patience_s: float = PATIENCE_S,
+        greet: Callable[[Pipe], Awaitable[None]] | None = None,
+    ) -> None:
+        """`purpose` is what the log calls it. `patience_s` is how long an answer may take.
+
+        `greet` is called with each new connection ahead of everybody else.
+        """
+        self._greet = greet
         self.is_down = False
         self._url = url
         self._purpose = purpose
@@ -38,11 +48,21 @@ class Link:
     async def open(self) -> Pipe:
         """Connect. Raises: psycopg.Error, OSError."""
         pipe = await connect(self._url, self._lost)
+        try:
+            if self._greet is not None:
+                await self._greet(pipe)
+        except BaseException:
+            pipe.close()
+            raise
         if self._is_closed:
             pipe.close()
         else:
             self._pipe = pipe
         return pipe
+
+    def is_served_by(self, backend_pid: int) -> bool:
+        """Say whether a process of the database serves this connection."""
+        return self._pipe is not None and self._pipe.backend_pid == backend_pid
 
     async def ready(self) -> Pipe:
         """Return the pipe, after one attempt to make it anew if it is lost.
@@ -78,9 +98,10 @@ class Link:
             self._connecting.cancel()
         if self._pipe is not None:
             self._pipe.close()
-            self._pipe = None
 
     def _lost(self, fault: Exception) -> None:
+        if self._pipe is None:
+            return  # it was not in use yet
         self._pipe = None
         if not self._is_closed:
             logger.warning("lost the connection for %s: %s", self._purpose, one_line(fault))
@@ -91,7 +112,7 @@ class Link:
         while True:
             try:
                 await self.open()
-            except (psycopg.Error, OSError) as fault:
+            except (psycopg.Error, OSError, Lost) as fault:
                 if not self.is_down:
                     logger.warning("no connection for %s: %s", self._purpose, one_line(fault))
                 self.is_down = True

@@ -86,6 +86,8 @@ class Pipe:
         on_lost: Callable[[Exception], None],
     ) -> None:
         """`on_lost` is called once, when the connection is gone or was closed here."""
+        self.gone = asyncio.Event()
+        self.on_notify: Callable[[pq.PGnotify], None] | None = None
         self.backend_pid = backend_pid
         self._is_lost = False
         self._on_lost = on_lost
@@ -192,6 +194,9 @@ class Pipe:
                     continue
                 was_end = False
                 self._take(result)
+            while (heard := conn.notifies()) is not None:
+                if self.on_notify is not None:
+                    self.on_notify(heard)
         except psycopg.Error as fault:
             self._lose(fault)
             return
@@ -237,6 +242,7 @@ class Pipe:
         if self._is_writing:
             self._loop.remove_writer(self._socket)
         self._conn.finish()
+        self.gone.set()
         self._on_lost(fault)
         rounds, self._rounds = self._rounds, deque()
         self._expected.clear()

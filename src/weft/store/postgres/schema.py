@@ -46,7 +46,7 @@ def migrate(url: str, steps: Sequence[Migration] | None = None) -> list[str]:
     return done
 
 
-def waiting(url: str) -> list[str]:
+def pending_steps(url: str) -> list[str]:
     """Return the names of the steps that a database still needs.
 
     Raises: migrations.MigrationError when the database is of a newer version; Unusable.

@@ -1,0 +1,65 @@
+"""Which database: PostgreSQL by its URL, or SQLite in the data folder.
+
+PostgreSQL's driver is imported only when it is asked for: it comes with `weft[postgres]`.
+"""
+
+from pathlib import Path
+
+from weft.store.database import Database, Unusable
+from weft.store.folder import database_in
+from weft.store.sqlite import Sqlite, migrate
+
+
+async def open_database(folder: Path, url: str | None) -> Database:
+    """Open the database at a PostgreSQL URL, else the one in a folder; it must be up to date.
+
+    Raises: Unusable.
+    """
+    if url is None:
+        return Sqlite(database_in(folder))
+    _require_driver()
+    from weft.store.postgres import Postgres
+
+    return await Postgres.opened(url)
+
+
+def bring_up_to_date(folder: Path, url: str | None) -> list[str]:
+    """Apply the migrations that a database needs and return their names.
+
+    Raises: migrations.MigrationError when the database is of a newer version; Unusable.
+    """
+    if url is None:
+        return migrate(database_in(folder))
+    _require_driver()
+    from weft.store.postgres import schema
+
+    return schema.migrate(url)
+
+
+def pending_steps(url: str) -> list[str]:
+    """Return the names of the migrations that a PostgreSQL database still needs.
+
+    Raises: migrations.MigrationError when the database is of a newer version; Unusable.
+    """
+    _require_driver()
+    from weft.store.postgres import schema
+
+    return schema.pending_steps(url)
+
+
+def shown(url: str) -> str:
+    """Return what may be shown of a URL: where the database is, never a password."""
+    _require_driver()
+    from weft.store.postgres import schema
+
+    return schema.shown(url)
+
+
+def _require_driver() -> None:
+    try:
+        import psycopg
+    except ImportError as fault:
+        raise Unusable(
+            "PostgreSQL needs a driver that is not installed here: pip install 'weft[postgres]'."
+        ) from fault
+    del psycopg
