@@ -29,7 +29,8 @@ from weft.store.runs import DRIVE, ENGINE, RunKey
 
 HEARTBEAT_S = 2.0
 STALLED_S = 6  # without a heartbeat a worker is dead
-LOOK_S = 1.0
+LOOK_S = 0.5
+POLL_S = 1.0  # jobs are announced; who hears nothing looks for them so often
 AGAIN_S = 0.5  # before a worker that fell is started again
 STOP_S = 5.0  # how long runs may take to end when the node stops
 MAX_RUNNING = 5000  # jobs at a time: a run is a task and a connection to a model
@@ -121,7 +122,7 @@ class DistributedEngine:
     # --- the house ----------------------------------------------------------------------------
 
     async def _look_after(self) -> None:
-        """Look when the bell rings, and once a second, until cancelled."""
+        """Look when the bell rings, and twice a second, until cancelled."""
         loop = asyncio.get_running_loop()
         next_round = loop.time()
         with self._database.bells.listening(ENGINE) as bell:
@@ -205,7 +206,7 @@ def _worker(app: App) -> Worker:
         queues=list(app.tasks),
         name="weft",
         concurrency=MAX_RUNNING,
-        fetch_job_polling_interval=LOOK_S,
+        fetch_job_polling_interval=POLL_S,
         shutdown_graceful_timeout=STOP_S,
         delete_jobs="always",
         install_signal_handlers=False,
