@@ -289,9 +289,8 @@ def _url(settings: Settings, listening: socket.socket) -> str:
 
 def _announce(settings: Settings, address: str, has_keys: bool) -> None:
     """Say on standard output where the server is and who may use it."""
-    data = (
-        str(settings.data_path) if settings.postgres_url is None else shown(settings.postgres_url)
-    )
+    url = settings.postgres_url
+    data = str(settings.data_path) if url is None else shown(url)
     lines = [f"Weft is serving the Threads API at {address}/v1", f"  data: {data}"]
     if has_keys:
         lines.append("  keys: required (weft keys list)")
