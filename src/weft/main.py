@@ -110,9 +110,8 @@ def _engine(settings: Settings, tools: Engineering) -> Engine:
     if settings.postgres_url is None:
         return EmbeddedEngine(tools)
     from weft.engine.cluster import DistributedEngine
-    from weft.store.postgres.pipe import KEEPALIVE
 
-    return DistributedEngine(tools, settings.postgres_url, connecting=KEEPALIVE)
+    return DistributedEngine(tools, settings.postgres_url)
 
 
 async def _up_to_date(settings: Settings) -> Database:

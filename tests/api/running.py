@@ -128,12 +128,13 @@ class Follower:
         return found
 
     def rest(self, *, is_cut: bool = False) -> list[Event]:
-        """Read to the end, which must be `done`, or the connection's if it is cut."""
+        """Read to the end, which must be `done`; or the connection's, if it may be cut."""
         try:
             for piece in self._pieces:
                 self.received += piece
         except httpx2.RemoteProtocolError:
             assert is_cut, "the server broke the stream off"
+        is_cut = is_cut and not self.received.endswith(DONE)
         return check_events(self.received[self._read_to :], is_cut=is_cut)
 
 

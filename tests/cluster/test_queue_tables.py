@@ -6,9 +6,7 @@ from weft.store.migrations import migrations
 
 
 def test_the_migration_is_the_schema_of_the_installed_package() -> None:
-    """A new version of the package with another schema needs a migration of its own, and this
-    test to say what the steps amount to.
-    """
+    """Another version of the package may have another schema: then a new step has to follow it."""
     (queue,) = (step for step in migrations("postgres") if step.name == "queue")
     comment, _, schema = queue.sql.partition("\n")
     assert comment.startswith("-- Procrastinate 3.10's own schema")

@@ -16,7 +16,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeAlias
 
-from procrastinate import App, JobContext, PsycopgConnector
+from procrastinate import App, JobContext
 from procrastinate.worker import Worker
 
 from weft.domain.errors import Unavailable
@@ -25,6 +25,7 @@ from weft.engine.drive import Engineering
 from weft.engine.watch import attend
 from weft.store import jobs
 from weft.store import runs as store
+from weft.store.postgres.queue import Connector
 from weft.store.runs import DRIVE, ENGINE, RunKey
 
 HEARTBEAT_S = 2.0
@@ -34,8 +35,6 @@ POLL_S = 1.0  # jobs are announced; who hears nothing looks for them so often
 AGAIN_S = 0.5  # before a worker that fell is started again
 STOP_S = 5.0  # how long runs may take to end when the node stops
 MAX_RUNNING = 5000  # jobs at a time: a run is a task and a connection to a model
-CONNECTIONS = 3  # for the queue, and one that listens
-WAIT_S = 5.0  # for one of them, while the database is away
 SLICE = 1000  # runs that get a new job in one round
 
 Task: TypeAlias = Callable[..., Awaitable[None]]
@@ -51,10 +50,9 @@ class DistributedEngine:
         tools: Engineering,
         url: str,
         *,
-        connecting: Mapping[str, Any] | None = None,
         tasks: Mapping[str, Task] | None = None,
     ) -> None:
-        """`connecting` are parameters of libpq. `tasks` are what else jobs may be for, by name.
+        """`tasks` are what else jobs may be for, by name.
 
         A task gets its job's key as parameters. This node takes only jobs of tasks that it knows.
         """
@@ -65,7 +63,8 @@ class DistributedEngine:
         self._rounds_kept = 0  # on end, in which this node kept house
         self._held: set[int] = set()  # jobs that are being done here
         self._doubtful: frozenset[int] = frozenset()  # ours by the queue's account only
-        self._app = _app(url, connecting or {})
+        bells = tools.database.bells
+        self._app = App(connector=Connector(url, lambda: bells.are_closed))
         for name, task in {DRIVE: self._drive, **(tasks or {})}.items():
             self._register(name, task)
 
@@ -180,24 +179,6 @@ class DistributedEngine:
         if found:
             logger.warning("%d runs were left by their workers", len(found))
             await self._database.write(tuple(store.enqueue(*run) for run in found))
-
-
-def _app(url: str, connecting: Mapping[str, Any]) -> App:
-    async def configure(connection: Any) -> None:
-        await connection.set_autocommit(True)
-        # A power cut may undo what the queue was told: a job that comes again does nothing.
-        await connection.execute("SET synchronous_commit = off")
-
-    return App(
-        connector=PsycopgConnector(
-            conninfo=url,
-            kwargs={"application_name": "weft queue", **connecting},
-            configure=configure,
-            min_size=1,
-            max_size=CONNECTIONS,
-            timeout=WAIT_S,
-        )
-    )
 
 
 def _worker(app: App) -> Worker:
