@@ -25,7 +25,7 @@ def test_whatever_dies_each_client_was_told_the_truth(town: Town) -> None:
     told = Counter(seen.kind for seen in history if isinstance(seen, Acknowledged))
     ends = Counter(thing.status for thing in found.objects if thing.kind == "run")
     print(
-        f"{nodes.kills} kills, {nodes.frozen} frozen, acknowledged {dict(told)}, runs {dict(ends)}"
+        f"{nodes.kills} killed, {nodes.frozen} frozen, acknowledged {dict(told)}, runs {dict(ends)}"
     )
     assert anomalies(history, found) == []
     assert nodes.kills

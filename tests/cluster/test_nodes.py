@@ -94,9 +94,11 @@ def test_after_the_death_of_a_node_its_run_goes_on_elsewhere_and_so_do_its_strea
 
 
 def test_a_node_that_was_frozen_writes_nothing_to_a_run_that_another_took_up(town: Town) -> None:
+    """It comes back while the other is in the middle of its answer."""
     frozen = town.node()
-    behaviour, gate = gated("Ra", "in", " for", " ever")
-    town.upstream.play(behaviour, text("Sun."))
+    first, gate = gated("Ra", "in", " for", " ever")
+    second, other_gate = gated("Sun", ".")
+    town.upstream.play(first, second, text("Fog."))
     run = a_run(frozen.api, a_thread(frozen.api, messages=[USER]), an_assistant(frozen.api))
     gate.let(1)
     with following(frozen.api, "GET", path_of(run), params=STREAM) as stream:
@@ -105,9 +107,15 @@ def test_a_node_that_was_frozen_writes_nothing_to_a_run_that_another_took_up(tow
     other = town.node()
     gate.open()  # what it will read first when it goes on
     until(lambda: len(town.upstream.calls) == 2, RECOVERY_S)
-    events = whole(other.api, run)
-    frozen.thaw()
-    until(lambda: f"run {run['id']} is no longer this worker's" in frozen.log())
+    with following(other.api, "GET", path_of(run), params=STREAM) as stream:
+        other_gate.let(1)
+        events = [*begun(stream), *begun(stream)]
+        frozen.thaw()
+        until(lambda: f"run {run['id']} is no longer this worker's" in frozen.log())
+        other_gate.open()
+        events += stream.rest()
+    assert events[-1].name == ENDED
+    assert text_of(events) == "RaSun."
     assert whole(other.api, run) == whole(frozen.api, run) == events
     assert [said(message) for message in messages_of(other.api, run)][1:] == ["Ra", "Sun."]
     # It begins anew as another worker, and works again.
