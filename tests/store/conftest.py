@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import postgres
 from tests.store.conformance import DATABASES, Opener
 from tests.store.work import work as work  # a fixture
 from weft.store.database import Database
@@ -21,6 +22,13 @@ def opener(request: pytest.FixtureRequest) -> Iterator[Opener]:
     """How a database of one kind is opened."""
     with DATABASES[request.param]() as opener:
         yield opener
+
+
+@pytest.fixture
+def postgres_url() -> Iterator[str]:
+    """A fresh PostgreSQL database."""
+    with postgres.database() as url:
+        yield url
 
 
 @pytest.fixture

@@ -101,6 +101,11 @@ class Forms:
             form.learn(self.plain[name].types)
         return form
 
+    def can_be_many(self, name: str) -> bool:
+        """Say whether a statement can be asked for many parameters at once."""
+        types = self.plain[name].types
+        return bool(types) and all(kind in _ARRAYS for kind in types)
+
     def many(self, name: str) -> Form:
         """Return the form that takes arrays: (number from 1, the first row) for each of them."""
         form = self._many.get(name)
@@ -109,8 +114,8 @@ class Forms:
             arrays = [f"${n}::{_ARRAYS[kind]}" for n, kind in enumerate(plain.types, 1)]
             text = self._frames["as_many"].format(
                 arrays=", ".join(arrays),
-                parameters=", ".join(plain.parameters),
-                statement=_replaced(self._statements[name], lambda found: f"asked.{found}"),
+                parameters=", ".join(f'"{found}"' for found in plain.parameters),
+                statement=_replaced(self._statements[name], lambda found: f'asked."{found}"'),
             )
             form = self._many[name] = Form(f"{name} as many", text)
             form.parameters = plain.parameters

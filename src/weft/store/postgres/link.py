@@ -12,9 +12,13 @@ from collections.abc import Awaitable, Callable, Sequence
 import psycopg
 
 from weft.domain.errors import Unavailable
-from weft.store.postgres.pipe import Answer, Lost, Pipe, Question, connect
+from weft.store.postgres.forms import DIALECT, Form
+from weft.store.postgres.pipe import POINT, Answer, Lost, Pipe, Question, connect
+from weft.store.sql import frames
 
 AGAIN_S = 0.5
+PLAN_S = 60.0
+PLAN_ANEW = Question(Form("plan_anew", frames(DIALECT)["plan_anew"]), [])
 PATIENCE_S = 5.0  # how long an answer may take
 LONG_S = 60.0  # the same where many rows are visited
 
@@ -36,6 +40,8 @@ class Link:
         `greet` is called with each new connection ahead of everybody else.
         """
         self._greet = greet
+        self._plan_at = 0.0
+        self._plan_in_s = 0.5
         self.is_down = False
         self._url = url
         self._purpose = purpose
@@ -83,9 +89,11 @@ class Link:
 
         The future raises Lost.
         """
+        loop = asyncio.get_running_loop()
+        if loop.time() > self._plan_at:
+            self._plan_anew(pipe, loop.time())
         answered = pipe.ask(questions)
         if not answered.done():
-            loop = asyncio.get_running_loop()
             patience = loop.call_later(patience_s or self._patience_s, pipe.give_up)
             answered.add_done_callback(lambda _: patience.cancel())
         return answered
@@ -98,6 +106,13 @@ class Link:
             self._connecting.cancel()
         if self._pipe is not None:
             self._pipe.close()
+
+    def _plan_anew(self, pipe: Pipe, time: float) -> None:
+        """Have plans made anew, soon at first and then once in a while: tables grow."""
+        self._plan_in_s = min(self._plan_in_s * 2, PLAN_S)
+        self._plan_at = time + self._plan_in_s
+        # What becomes of it shows in what is asked next.
+        pipe.ask([PLAN_ANEW, POINT]).add_done_callback(asyncio.Future.exception)
 
     def _lost(self, fault: Exception) -> None:
         if self._pipe is None:

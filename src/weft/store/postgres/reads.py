@@ -44,7 +44,7 @@ class _Group:
     def __init__(self, asked: list[_Asked], forms: Forms) -> None:
         self.asked = asked
         first = asked[0]
-        self.is_many = len(asked) > 1 and bool(first.values)
+        self.is_many = len(asked) > 1 and forms.can_be_many(first.name)
         self.form = forms.many(first.name) if self.is_many else first.form
 
     def question(self) -> Question:
@@ -131,7 +131,8 @@ class Reads:
         alike: dict[object, list[_Asked]] = {}
         for one in asked:
             # Pages are not alike: each has rows of its own.
-            alike.setdefault(one.name if one.is_first else one, []).append(one)
+            is_alike = one.is_first and (not one.values or self._forms.can_be_many(one.name))
+            alike.setdefault(one.name if is_alike else one, []).append(one)
         return [_Group(group, self._forms) for group in alike.values()]
 
     async def _round(self, groups: list[_Group]) -> list[_Asked]:

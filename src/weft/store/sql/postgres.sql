@@ -11,7 +11,7 @@ WHERE rarest.project = :project AND rarest.key = :key AND rarest.value = :value
   AND (rarest.created_at, rarest.thread_id) < (:high_at, :high_id)
   AND thread.deleted_at IS NULL
   AND NOT EXISTS (
-    SELECT 1 FROM json_array_elements(CAST(:others AS json)) AS wanted
+    SELECT 1 FROM json_array_elements(CAST(CAST(:others AS text) AS json)) AS wanted
     WHERE NOT EXISTS (
       SELECT 1 FROM thread_metadata AS other
       WHERE other.project = :project AND other.key = wanted.value ->> 0
@@ -28,7 +28,7 @@ WHERE rarest.project = :project AND rarest.key = :key AND rarest.value = :value
   AND (rarest.created_at, rarest.thread_id) < (:high_at, :high_id)
   AND thread.deleted_at IS NULL
   AND NOT EXISTS (
-    SELECT 1 FROM json_array_elements(CAST(:others AS json)) AS wanted
+    SELECT 1 FROM json_array_elements(CAST(CAST(:others AS text) AS json)) AS wanted
     WHERE NOT EXISTS (
       SELECT 1 FROM thread_metadata AS other
       WHERE other.project = :project AND other.key = wanted.value ->> 0

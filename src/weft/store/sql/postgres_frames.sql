@@ -31,6 +31,7 @@ SET enable_bitmapscan = off;
 SET enable_sort = off;
 SET enable_hashjoin = off;
 SET enable_mergejoin = off;
+SET enable_material = off;
 SET jit = off;
 SET client_encoding = 'UTF8';
 SET tcp_keepalives_idle = 5;
@@ -42,6 +43,10 @@ WHERE current_setting('synchronous_commit') = 'off';
 -- name: backend
 -- Who serves this connection.
 SELECT pg_backend_pid();
+
+-- name: plan_anew
+-- A plan is good for tables of about the size that they had when it was made.
+DISCARD PLANS;
 
 -- name: alive
 -- Something of Weft's own, in an instant.
@@ -82,7 +87,8 @@ SELECT pg_try_advisory_lock(hashtext('weft_engine'));
 SELECT pg_advisory_xact_lock(hashtext('weft_migration'));
 
 -- name: migration_known
-SELECT to_regclass('weft_migration') IS NOT NULL;
+-- Not to_regclass: that remembers what it did not find before this node had to wait for the lock.
+SELECT count(*) > 0 FROM pg_class WHERE relname = 'weft_migration' AND pg_table_is_visible(oid);
 
 -- name: migration_applied
 SELECT number, sha256 FROM weft_migration;

@@ -463,9 +463,10 @@ RETURNING id;
 
 -- name: run_fence
 -- Goes first in every write of a worker: refused once the run is cancelled, expired, or another's.
+-- The run is looked up by its key: said this way, the list of all runs in progress is no help.
 SELECT 1 FROM run
 WHERE thread_id = :thread_id AND project = :project AND id = :id
-  AND status = 'in_progress' AND attempt = :attempt
+  AND status || '' = 'in_progress' AND attempt = :attempt
   AND EXISTS (SELECT 1 FROM thread
               WHERE id = :thread_id AND project = :project AND deleted_at IS NULL);
 

@@ -1,0 +1,191 @@
+"""The schema on PostgreSQL: applied once, whoever starts; equal to SQLite's; to be distributed."""
+
+import re
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import apsw
+import psycopg
+import pytest
+
+from tests import postgres
+from tests.harness import weft
+from tests.store.test_migrations import step
+from weft.store.database import Unusable
+from weft.store.migrations import MigrationError, migrations
+from weft.store.postgres.forms import DIALECT
+from weft.store.postgres.schema import migrate, pending_steps
+from weft.store.sqlite import migrate as migrate_sqlite
+
+FIRST = step(1, "CREATE TABLE one (value TEXT);")
+SECOND = step(2, "CREATE TABLE two (value TEXT); INSERT INTO two SELECT value FROM one;")
+BROKEN = step(2, "CREATE TABLE two (value TEXT); INSERT INTO nowhere VALUES (1);")
+
+# Small, and the same on every node: what a distributed database would copy to each.
+SMALL = {"assistant", "api_key", "weft_migration"}
+# Sharded by its own key: who asks knows that and nothing else.
+BY_KEY = {"idempotency"}
+
+
+@pytest.fixture
+def empty_url() -> Iterator[str]:
+    """A database in which nothing is yet."""
+    with postgres.database("template0") as url:
+        yield url
+
+
+def rows(url: str, query: str) -> list[tuple[Any, ...]]:
+    """Return what a query finds."""
+    with psycopg.connect(url) as connection:
+        return connection.execute(query.encode()).fetchall()
+
+
+def run(url: str, sql: str) -> None:
+    """Change a database behind the back of Weft."""
+    with psycopg.connect(url) as connection:
+        connection.execute(sql.encode())
+
+
+def tables(url: str) -> set[str]:
+    """Return the names of the tables."""
+    found = rows(url, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+    return {name for (name,) in found}
+
+
+def test_the_steps_are_those_of_sqlite() -> None:
+    names = [(one.number, one.name) for one in migrations(DIALECT)]
+    assert names == [(one.number, one.name) for one in migrations("sqlite")]
+
+
+def test_tables_and_columns_are_those_of_sqlite(postgres_url: str, tmp_path: Path) -> None:
+    migrate_sqlite(tmp_path / "weft.db")
+    connection = apsw.Connection(str(tmp_path / "weft.db"))
+    found = connection.execute(
+        'SELECT t.name, c.name, c."notnull" FROM sqlite_schema AS t, pragma_table_info(t.name) AS c '
+        "WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite_%' AND t.name NOT LIKE '%\\_fts%' "
+        "ESCAPE '\\'"
+    ).fetchall()
+    connection.close()
+    same = rows(
+        postgres_url,
+        "SELECT table_name, column_name, CAST(is_nullable = 'NO' AS int) "
+        "FROM information_schema.columns WHERE table_schema = 'public'",
+    )
+    assert {row for row in same if row[0] != "weft_migration"} == {
+        row for row in found if row[0] != "weft_migration"
+    }
+
+
+def test_a_fresh_database_gets_every_step_and_its_hash(empty_url: str) -> None:
+    steps = migrations(DIALECT)
+    names = [f"{one.number:04d}_{one.name}" for one in steps]
+    assert pending_steps(empty_url) == names
+    assert migrate(empty_url) == names
+    found = rows(empty_url, "SELECT number, name, sha256 FROM weft_migration ORDER BY number")
+    assert found == [(one.number, one.name, one.sha256) for one in steps]
+    assert pending_steps(empty_url) == []
+    assert migrate(empty_url) == []
+
+
+def test_a_step_that_was_changed_afterwards_is_refused(empty_url: str) -> None:
+    migrate(empty_url, [FIRST])
+    changed = FIRST._replace(sha256="0" * 64)
+    with pytest.raises(MigrationError, match=r"Migration 1 \(test1\) is not the one that this"):
+        migrate(empty_url, [changed, SECOND])
+    assert tables(empty_url) == {"weft_migration", "one"}
+
+
+def test_a_step_that_fails_leaves_nothing_of_itself(empty_url: str) -> None:
+    migrate(empty_url, [FIRST])
+    for _ in range(2):
+        with pytest.raises(Unusable, match="nowhere"):
+            migrate(empty_url, [FIRST, BROKEN])
+        assert tables(empty_url) == {"weft_migration", "one"}
+    assert migrate(empty_url, [FIRST, SECOND]) == ["0002_test2"]
+
+
+def test_of_many_nodes_that_start_at_once_one_applies_each_step(empty_url: str) -> None:
+    together = threading.Barrier(6)
+
+    def start() -> list[str]:
+        together.wait(60)
+        return migrate(empty_url)
+
+    with ThreadPoolExecutor(6) as nodes:
+        applied = [node.result() for node in [nodes.submit(start) for _ in range(6)]]
+    names = [f"{one.number:04d}_{one.name}" for one in migrations(DIALECT)]
+    assert sorted(name for done in applied for name in done) == names
+
+
+def test_a_server_refuses_to_start_until_it_may_migrate(empty_url: str, tmp_path: Path) -> None:
+    at = ("--database-url", empty_url)
+    for command in (["serve", "--port", "0"], ["keys", "list"]):
+        done = weft(*command, *at, cwd=tmp_path, status=1)
+        assert re.match(r"weft: The database needs 0001_threads, .* weft migrate;", done.stderr)
+    assert tables(empty_url) == set()
+    assert "applied 0001_threads" in weft("migrate", *at, cwd=tmp_path).stdout
+    assert weft("migrate", *at, cwd=tmp_path).stdout == "The database is up to date.\n"
+    assert "No key yet" in weft("keys", "list", *at, cwd=tmp_path).stdout
+    run(empty_url, "INSERT INTO weft_migration VALUES (9999, 'future', 'x', 0)")
+    done = weft("serve", "--port", "0", *at, cwd=tmp_path, status=1)
+    assert "migration 9999, which this version of Weft does not know" in done.stderr
+
+
+def test_what_cannot_be_reached_is_said_without_the_password(tmp_path: Path) -> None:
+    url = "postgresql://weft:topsecret@127.0.0.1:1/weft"
+    done = weft("serve", "--port", "0", "--database-url", url, cwd=tmp_path, status=1)
+    assert done.stderr.startswith("weft: postgresql at 127.0.0.1:1, database weft cannot be used")
+    assert done.stderr.count("\n") == 1
+    assert "topsecret" not in done.stderr + done.stdout
+
+
+def test_text_sorts_by_its_bytes(postgres_url: str) -> None:
+    """Whatever the locale of the database: a key or a sorted column has the collation C."""
+    found = rows(
+        postgres_url,
+        "SELECT c.relname, a.attname FROM pg_index AS i "
+        "JOIN pg_class AS c ON c.oid = i.indrelid "
+        "JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum = ANY (i.indkey) "
+        "JOIN pg_namespace AS n ON n.oid = c.relnamespace "
+        "WHERE n.nspname = 'public' AND a.attcollation NOT IN "
+        "(0, (SELECT oid FROM pg_collation WHERE collname = 'C'))",
+    )
+    assert found == []
+
+
+# --- what lets the tables be distributed by thread ----------------------------------------------
+
+
+def unique_indexes(url: str) -> list[tuple[str, str, list[str]]]:
+    """Return (table, index, columns) of every unique index."""
+    return [
+        (table, index, columns)
+        for table, index, columns in rows(
+            url,
+            "SELECT t.relname, x.relname, array_agg(a.attname::text) FROM pg_index AS i "
+            "JOIN pg_class AS t ON t.oid = i.indrelid JOIN pg_class AS x ON x.oid = i.indexrelid "
+            "JOIN pg_attribute AS a ON a.attrelid = t.oid AND a.attnum = ANY (i.indkey) "
+            "JOIN pg_namespace AS n ON n.oid = t.relnamespace "
+            "WHERE i.indisunique AND n.nspname = 'public' GROUP BY 1, 2",
+        )
+    ]
+
+
+def test_every_unique_index_of_a_hot_table_holds_its_thread(postgres_url: str) -> None:
+    seen = set()
+    for table, index, columns in unique_indexes(postgres_url):
+        seen.add(table)
+        if table in SMALL:
+            continue
+        by = "id" if table == "thread" else "key" if table in BY_KEY else "thread_id"
+        assert by in columns, f"{index} of {table} cannot be kept on one shard: {columns}"
+    assert seen == tables(postgres_url), "a table without a primary key"
+
+
+def test_no_row_points_into_another_table_and_no_sequence_counts(postgres_url: str) -> None:
+    assert rows(postgres_url, "SELECT conname FROM pg_constraint WHERE contype = 'f'") == []
+    assert rows(postgres_url, "SELECT sequencename FROM pg_sequences") == []
+    assert rows(postgres_url, "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal") == []
