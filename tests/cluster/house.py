@@ -4,7 +4,7 @@ Time stands still until a test turns the clock, but for the queue: it goes by th
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Self
@@ -14,7 +14,7 @@ import psycopg
 from tests.engine.house import EXPIRES_S, Clock, House
 from tests.engine.scripts import NAME, PATIENCE_S, Models
 from weft.api.call import Rooms
-from weft.engine.cluster import DistributedEngine
+from weft.engine.cluster import DistributedEngine, Task
 from weft.engine.drive import Engineering
 from weft.store.postgres import Postgres
 
@@ -22,12 +22,21 @@ from weft.store.postgres import Postgres
 class Node(House):
     """One of them. Without a worker it takes requests only."""
 
-    def __init__(self, url: str, clock: Clock, models: Models, *, has_worker: bool) -> None:
+    def __init__(
+        self,
+        url: str,
+        clock: Clock,
+        models: Models,
+        *,
+        has_worker: bool,
+        tasks: Mapping[str, Task],
+    ) -> None:
         super().__init__(Path())
         self.url = url
         self.clock = clock
         self.models = models
         self.has_worker = has_worker
+        self.tasks = tasks
 
     async def __aenter__(self) -> Self:
         self.database = await Postgres.opened(self.url)
@@ -46,7 +55,7 @@ class Node(House):
 
     def open_engine(self) -> None:
         """Start the engine, if the node has one."""
-        self.distributed = DistributedEngine(self.tools, self.url)
+        self.distributed = DistributedEngine(self.tools, self.url, tasks=self.tasks)
         work = self.distributed.work() if self.has_worker else asyncio.sleep(0)
         self.engine = asyncio.create_task(work)
 
@@ -66,9 +75,11 @@ class Nodes:
         self.models = Models()
         self._stack = stack
 
-    async def node(self, *, has_worker: bool = True) -> Node:
-        """Start a node; it stops at the end of the test."""
-        node = Node(self.url, self.clock, self.models, has_worker=has_worker)
+    async def node(
+        self, *, has_worker: bool = True, tasks: Mapping[str, Task] | None = None
+    ) -> Node:
+        """Start a node, which knows some more tasks; it stops at the end of the test."""
+        node = Node(self.url, self.clock, self.models, has_worker=has_worker, tasks=tasks or {})
         return await self._stack.enter_async_context(node)
 
     async def sql(self, statement: str, *params: object) -> list[tuple[object, ...]]:

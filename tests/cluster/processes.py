@@ -54,13 +54,13 @@ class Town:
             "WEFT_MODEL_URL": upstream.url,
             "WEFT_LOG_LEVEL": "debug",
         }
-        self._folder = folder
+        self.folder = folder
         self._stack = stack
         self._numbers = itertools.count(1)
 
     def node(self, *flags: str, **settings: str) -> Node:
         """Start a server. `settings` are variables of its environment."""
-        folder = self._folder / f"node{next(self._numbers)}"
+        folder = self.folder / f"node{next(self._numbers)}"
         server = Server(folder, *flags, env={**self.env, **settings})
         self._stack.callback(server.stop)
         self._stack.callback(_thaw, server.process)
@@ -73,7 +73,7 @@ class Town:
             [sys.executable, "-W", "error", "-m", "weft", "worker"],
             stdout=subprocess.PIPE,
             text=True,
-            cwd=self._folder,
+            cwd=self.folder,
             env={**_environment(), **self.env, "WEFT_LOG_LEVEL": "error"},
         )
         assert worker.stdout is not None
