@@ -116,6 +116,10 @@ class Follower:
         self._read_to = end + 2
         return event
 
+    def more(self) -> None:
+        """Wait until something comes."""
+        self.received += next(self._pieces)
+
     def until(self, name: str) -> list[Event]:
         """Read up to and with an event of a name."""
         found = [self.next()]
