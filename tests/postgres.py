@@ -22,7 +22,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -130,6 +130,21 @@ class Cluster:
         self.process.send_signal(how)
         self.process.wait(START_S)
 
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Let no process of the server go on for a while."""
+        assert self.process is not None
+        os.killpg(self.process.pid, signal.SIGSTOP)
+        children = _children(self.process.pid)
+        for pid in children:  # each backend leads a session of its own
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in (*children, self.process.pid):
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGCONT)
+
     def log(self) -> str:
         """Return what the server has said."""
         path = self.folder / "log"
@@ -161,6 +176,11 @@ def cluster(settings: Mapping[str, str] | None = None) -> Iterator[Cluster]:
                 server.stop(signal.SIGQUIT)
     finally:
         shutil.rmtree(folder)
+
+
+def _children(pid: int) -> list[int]:
+    """Return the processes that a process has started."""
+    return [int(name) for name in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def server_url() -> str:

@@ -70,10 +70,8 @@ def test_tables_and_columns_are_those_of_sqlite(postgres_url: str, tmp_path: Pat
     migrate_sqlite(tmp_path / "weft.db")
     connection = apsw.Connection(str(tmp_path / "weft.db"))
     found = connection.execute(
-        'SELECT t.name, c.name, c."notnull" '
-        "FROM sqlite_schema AS t, pragma_table_info(t.name) AS c "
-        "WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite_%' AND t.name NOT LIKE '%\\_fts%' "
-        "ESCAPE '\\'"
+        'SELECT t.name, c.name, c."notnull" FROM sqlite_schema t, pragma_table_info(t.name) c '
+        "WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite_%' AND t.name NOT LIKE '%_fts%'"
     ).fetchall()
     connection.close()
     same = rows(

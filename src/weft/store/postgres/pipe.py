@@ -21,7 +21,7 @@ from psycopg.pq.abc import PGconn, PGresult
 from weft.store.postgres.forms import DIALECT, Form, Value
 from weft.store.sql import frames
 
-CONNECT_S = 5
+CONNECT_S = 3
 # A peer that vanished without a word is noticed after ten seconds, also while nothing is asked.
 KEEPALIVE: Mapping[str, Any] = {
     "keepalives_idle": 5,

@@ -57,7 +57,7 @@ SELECT 1 FROM weft_migration LIMIT 1;
 SELECT CAST(pg_current_xact_id() AS text);
 
 -- name: transaction_status
-SELECT pg_xact_status(CAST(:id AS xid8));
+SELECT pg_xact_status(CAST(CAST(:id AS text) AS xid8));
 
 -- name: end_backend
 -- Ends the process that serves a connection which is lost: what it had not committed is undone.
