@@ -431,40 +431,6 @@ async def test_nodes_that_change_many_threads_at_once_never_wait_in_a_circle(
     assert counted(postgres_url, "deadlocks") == 0
 
 
-async def test_one_node_at_a_time_is_the_one_and_another_takes_over(postgres_url: str) -> None:
-    working: list[str] = []
-
-    def work(name: str) -> Callable[[], Awaitable[None]]:
-        async def act() -> None:
-            working.append(name)
-            try:
-                await asyncio.Event().wait()
-            finally:
-                working.remove(name)
-
-        return act
-
-    async def works(*names: str) -> bool:
-        return working == list(names)
-
-    async with AsyncExitStack() as nodes:
-        other = await nodes.enter_async_context(opened(postgres_url))
-        async with opened(postgres_url) as one:
-            leading = asyncio.create_task(one.alone(work("one")))
-            await until(lambda: works("one"))
-            following = asyncio.create_task(other.alone(work("other")))
-            await asyncio.sleep(0)
-            assert working == ["one"]
-            leading.cancel()
-            await asyncio.gather(leading, return_exceptions=True)
-        await until(lambda: works("other"))
-        end_connections(postgres_url)
-        await until(lambda: works("other"))
-        following.cancel()
-        await asyncio.gather(following, return_exceptions=True)
-        assert working == []
-
-
 async def test_a_database_that_is_not_there_is_said_in_one_line(postgres_url: str) -> None:
     with pytest.raises(Unusable, match=r"database weft_none cannot be used: .*does not exist"):
         await Postgres.opened(postgres.database_at(postgres_url, "weft_none"))

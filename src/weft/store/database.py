@@ -6,7 +6,7 @@ one transaction. A statement that is a guard must return a row; when one does
 not, the whole write is refused and nothing of it is stored.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from weft.store.bells import Bells
@@ -78,13 +78,6 @@ class Database(Protocol):
 
         `is_long` keeps a write that touches many rows from delaying reads.
         Raises: Refused when a guard returned no row.
-        """
-        ...
-
-    async def alone(self, work: Callable[[], Awaitable[None]]) -> None:
-        """Do what one node at a time may do, now or once no other does it; until cancelled.
-
-        It is cancelled and begun anew when this node can no longer be sure of being the one.
         """
         ...
 

@@ -17,7 +17,7 @@ import queue
 import tempfile
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -238,10 +238,6 @@ class Sqlite:
     ) -> None:
         """See `Database.write`."""
         await self._committer.submit(write, is_long, wakes)
-
-    async def alone(self, work: Callable[[], Awaitable[None]]) -> None:
-        """See `Database.alone`. No other process has the file: `folder.FolderLock` sees to it."""
-        await work()
 
     async def check(self) -> None:
         """See `Database.check`."""

@@ -1,6 +1,5 @@
 """The `Database` on PostgreSQL: a connection each for short reads, long ones, and writes."""
 
-from collections.abc import Awaitable, Callable
 from typing import Self
 
 import psycopg
@@ -69,10 +68,6 @@ class Postgres:
     ) -> None:
         """See `Database.write`."""
         await self._writes.submit(write, is_long, wakes)
-
-    async def alone(self, work: Callable[[], Awaitable[None]]) -> None:
-        """See `Database.alone`."""
-        await self._listener.alone(work)
 
     async def check(self) -> None:
         """See `Database.check`."""

@@ -1,12 +1,12 @@
-"""What happens on other nodes: their bells are heard here, and one node at a time is the one.
+"""What happens on other nodes: their bells are heard here.
 
-Both hang on one connection. While it is lost nothing is heard: whoever listens
-is woken once it is back, and looks for itself. Who was the one is it no longer.
+While the connection is lost nothing is heard: whoever listens is woken once it
+is back, and looks for itself.
 """
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 from psycopg import pq
 
@@ -16,7 +16,7 @@ from weft.store.postgres.forms import Forms
 from weft.store.postgres.link import PATIENCE_S, Link
 from weft.store.postgres.pipe import POINT, Lost, Pipe, Question
 
-LOOK_S = 1.0  # between attempts to be the one, and looks at whether the connection still answers
+LOOK_S = 1.0  # between looks at whether the connection still answers
 
 
 class Listener:
@@ -27,9 +27,8 @@ class Listener:
         self.link = Link(url, "wake-ups", greet=self._greet)
         self._bells = bells
         self._is_own = is_own
-        self._questions = {name: Question(forms.own[name], []) for name in ("listen", "be_the_one")}
+        self._listen = Question(forms.own["listen"], [])
         self._alive = Question(forms.own["alive"], [])
-        self._lock = forms.own["be_the_one"]
         self._watching: asyncio.Task[None] | None = None
 
     async def open(self) -> Pipe:
@@ -44,24 +43,9 @@ class Listener:
             self._watching.cancel()
         self.link.close()
 
-    async def alone(self, work: Callable[[], Awaitable[None]]) -> None:
-        """Work while this node is the one, whenever it is; until cancelled."""
-        while True:
-            with contextlib.suppress(Unavailable, Lost):
-                pipe = await self.link.ready()
-                if await self._is_the_one(pipe):
-                    await _until(pipe.gone, work)
-            await asyncio.sleep(LOOK_S)
-
-    async def _is_the_one(self, pipe: Pipe) -> bool:
-        answer, _ = await self.link.ask(pipe, [self._questions["be_the_one"], POINT])
-        if answer is None or isinstance(answer, Exception):
-            return False
-        return bool(self._lock.rows(answer)[0][0])
-
     async def _greet(self, pipe: Pipe) -> None:
         pipe.on_notify = self._hear
-        answer, _ = await asyncio.wait_for(pipe.ask([self._questions["listen"], POINT]), PATIENCE_S)
+        answer, _ = await asyncio.wait_for(pipe.ask([self._listen, POINT]), PATIENCE_S)
         if isinstance(answer, Exception):
             raise answer
         self._bells.ring_all()
@@ -76,15 +60,3 @@ class Listener:
             await asyncio.sleep(LOOK_S)
             with contextlib.suppress(Unavailable, Lost):
                 await self.link.ask(await self.link.ready(), [self._alive, POINT])
-
-
-async def _until(end: asyncio.Event, work: Callable[[], Awaitable[None]]) -> None:
-    """Work until something happens."""
-    working = asyncio.ensure_future(work())
-    waiting = asyncio.ensure_future(end.wait())
-    try:
-        await asyncio.wait([working, waiting], return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in (working, waiting):
-            task.cancel()
-        await asyncio.gather(working, waiting, return_exceptions=True)

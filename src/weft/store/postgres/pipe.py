@@ -86,7 +86,6 @@ class Pipe:
         on_lost: Callable[[Exception], None],
     ) -> None:
         """`on_lost` is called once, when the connection is gone or was closed here."""
-        self.gone = asyncio.Event()
         self.on_notify: Callable[[pq.PGnotify], None] | None = None
         self.backend_pid = backend_pid
         self._is_lost = False
@@ -242,7 +241,6 @@ class Pipe:
         if self._is_writing:
             self._loop.remove_writer(self._socket)
         self._conn.finish()
-        self.gone.set()
         self._on_lost(fault)
         rounds, self._rounds = self._rounds, deque()
         self._expected.clear()

@@ -78,10 +78,6 @@ SELECT pg_notify('weft', topic) FROM unnest(CAST(:topics AS text[])) AS topic;
 -- name: listen
 LISTEN weft;
 
--- name: be_the_one
--- What one node at a time may do is done by the one that holds this, for as long as it is connected.
-SELECT pg_try_advisory_lock(hashtext('weft_engine'));
-
 -- name: migration_lock
 -- Nodes that start at once bring the database up to date one after the other.
 SELECT pg_advisory_xact_lock(hashtext('weft_migration'));
