@@ -72,6 +72,7 @@ class Bench:
     async def stream(self, path: str, body: Any) -> None:
         """Send one request and read the stream that answers it."""
         async with self._client.stream("POST", path, json=body) as answer:
+            assert answer.status_code == 200, await answer.aread()
             async for _ in answer.aiter_raw():
                 pass
 
