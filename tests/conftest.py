@@ -1,6 +1,7 @@
 """Fixtures: a real server for each worker, a fresh one where a test asks for it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -19,9 +20,26 @@ def pytest_unconfigure() -> None:
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def store_kind(request: pytest.FixtureRequest) -> str:
+    """Which database the shared servers stand on."""
+    return getattr(request, "param", "sqlite")
+
+
+@pytest.fixture(scope="session")
+def new_folder(store_kind: str, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Make a data folder, or what stands for one on PostgreSQL."""
+
+    def make(name: str) -> Path:
+        folder = tmp_path_factory.mktemp(name) / "data"
+        return postgres.claim(folder) if store_kind == "postgres" else folder
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def server(new_folder: Callable[[str], Path]) -> Iterator[Server]:
     """One server process for all tests of a worker that do not mind sharing."""
-    with Server(tmp_path_factory.mktemp("server") / "data") as running:
+    with Server(new_folder("server")) as running:
         yield running
 
 

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 import httpx2
 
+from tests import postgres
+
 if TYPE_CHECKING:
     from tests.contract.checker import Event
 
@@ -37,7 +39,7 @@ class Server:
             stderr=self._log,
             text=True,
             cwd=data_dir.parent,
-            env={**_environment(), **(env or {})},
+            env={**_environment(), **_database(data_dir), **(env or {})},
         )
         self.address = self._announced()
 
@@ -152,14 +154,21 @@ def within(deadline_s: float, is_so: Callable[[], bool]) -> bool:
     return True
 
 
+def _database(data_dir: Path) -> dict[str, str]:
+    """Return the setting that names the database of a data folder that is on PostgreSQL."""
+    url = postgres.url_of(data_dir)
+    return {} if url is None else {"WEFT_DATABASE_URL": url}
+
+
 def weft(*arguments: str, cwd: Path, status: int = 0) -> subprocess.CompletedProcess[str]:
     """Run the command line and return what it printed; its exit status must be as given."""
+    named = "--data-dir" in arguments and arguments[arguments.index("--data-dir") + 1]
     done = subprocess.run(
         [sys.executable, "-W", "error", "-m", "weft", *arguments],
         capture_output=True,
         text=True,
         cwd=cwd,
-        env=_environment(),
+        env={**_environment(), **(_database(Path(named)) if named else {})},
         timeout=60,
     )
     assert done.returncode == status, done.stdout + done.stderr

@@ -5,6 +5,8 @@ from the PostgreSQL that is on the machine (PATH, Debian's folder, the package p
 by the first test that needs it, as another user where the tests run as root. It ends with the run,
 also with one that is killed: its keeper waits for the end of that process.
 
+`WEFT_TEST_DATABASE=postgres` puts every server that a test starts on PostgreSQL.
+
 `python -m tests.postgres FOLDER PID` is the keeper.
 """
 
@@ -22,7 +24,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -44,6 +46,7 @@ def announce_run() -> None:
 
 def end_run() -> None:
     """Remove the folder of a run that started no server; the keeper removes that of a server."""
+    _dropping.close()
     pid, _, folder = os.environ.get(RUN, "0:").partition(":")
     if int(pid) == os.getpid() and not (Path(folder) / "keeper").exists():
         shutil.rmtree(folder, ignore_errors=True)
@@ -227,6 +230,28 @@ def _make_template(url: str) -> None:
 def database_at(url: str, name: str) -> str:
     """Return the URL of another database of the same server."""
     return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
+
+
+# Which data folders stand for a database on PostgreSQL: what serves them is told its URL.
+_claimed: dict[Path, str] = {}
+_dropping = ExitStack()
+
+
+def claim(folder: Path) -> Path:
+    """Let a data folder stand for a database on PostgreSQL from now on, and return it."""
+    if folder not in _claimed:
+        _claimed[folder] = _dropping.enter_context(database())
+    return folder
+
+
+def url_of(folder: Path) -> str | None:
+    """Return the URL of the database that a data folder stands for, None for SQLite.
+
+    With `WEFT_TEST_DATABASE=postgres` in the environment every folder stands for one.
+    """
+    if os.environ.get("WEFT_TEST_DATABASE") == "postgres":
+        claim(folder)
+    return _claimed.get(folder)
 
 
 @contextmanager

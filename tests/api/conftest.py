@@ -1,6 +1,7 @@
 """Servers: one in which nothing may change, and one with keys of two projects."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -12,6 +13,19 @@ from tests.harness import Api, Server, api_of
 from tests.llm.upstream import serving
 
 MAX_BODY_BYTES = 2_000_000
+
+# What must be the same on every database; `WEFT_TEST_DATABASE=postgres` tries all the others too.
+ON_BOTH = {
+    *("threads", "messages", "lists", "restore", "assistants", "idempotency", "isolation"),
+    *("concurrency", "runs", "run_life", "run_repeats", "waiting_runs", "stream", "reattach"),
+}
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run what must be the same on every database on each."""
+    name = metafunc.module.__name__.rpartition(".test_")[2]
+    if name in ON_BOTH and "store_kind" in metafunc.fixturenames:
+        metafunc.parametrize("store_kind", ["sqlite", "postgres"], indirect=True, scope="session")
 
 
 class Untouched(NamedTuple):
@@ -38,8 +52,8 @@ class Untouched(NamedTuple):
 
 
 @pytest.fixture(scope="session")
-def _untouched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Untouched]:
-    folder = tmp_path_factory.mktemp("untouched") / "data"
+def _untouched(new_folder: Callable[[str], Path]) -> Iterator[Untouched]:
+    folder = new_folder("untouched")
     with Server(folder, "--max-body-bytes", str(MAX_BODY_BYTES)) as server, api_of(server) as api:
         thread = a_thread(api, metadata={f"k{index}": "v" for index in range(16)})
         message = a_message(api, thread, metadata={f"k{index}": "v" for index in range(16)})
@@ -63,9 +77,9 @@ class Projects(NamedTuple):
 
 
 @pytest.fixture(scope="session")
-def projects(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Projects]:
+def projects(new_folder: Callable[[str], Path]) -> Iterator[Projects]:
     """A server with keys; its two projects know nothing of each other."""
-    folder = tmp_path_factory.mktemp("projects") / "data"
+    folder = new_folder("projects")
     keys = [create_key(folder, project).key for project in ("one", "other")]
     with (
         Server(folder) as server,
@@ -76,8 +90,8 @@ def projects(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Projects]:
 
 
 @pytest.fixture(scope="session")
-def _modelled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Modelled]:
-    folder = tmp_path_factory.mktemp("modelled") / "data"
+def _modelled(new_folder: Callable[[str], Path]) -> Iterator[Modelled]:
+    folder = new_folder("modelled")
     with serving() as upstream:
         env = {"WEFT_MODEL_URL": upstream.url, "WEFT_MODEL_API_KEY": "sk-upstream"}
         with Server(folder, env=env) as server, api_of(server) as api:
