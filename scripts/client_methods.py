@@ -36,6 +36,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from typing import Unpack
 
     from weft.client.{module} import {kinds}
@@ -92,12 +93,16 @@ class Writer:
         first = [f"{each.keyword}: str" for each in _in(operation, "path")]
         named = [*self._body(operation), *map(self._query, _shown(operation))]
         returns = self._returns(operation)
+        for variant, kind in self._variants(operation, returns):
+            yield "    @overload"
+            yield self._signature(operation, first, [*named, variant], kind) + " ..."
         if operation.is_streamed:
-            stream = f"{self.prefix}EventStream"
-            for flag, kind in (("Literal[False] = False", returns), ("Literal[True]", stream)):
-                yield "    @overload"
-                yield self._signature(operation, first, [*named, f"stream: {flag}"], kind) + " ..."
-            named, returns = [*named, "stream: bool = False"], f"{returns} | {stream}"
+            named, returns = (
+                [*named, "stream: bool = False"],
+                f"{returns} | {self.prefix}EventStream",
+            )
+        if operation.is_binary:
+            named, returns = [*named, "save_to: str | Path | None = None"], f"{returns} | Path"
         yield self._signature(operation, first, named, returns)
         yield f'        """{operation.text}."""'
         names = [*(name.partition(":")[0] for name in named)]
@@ -106,6 +111,15 @@ class Writer:
         awaited = "await " if self.is_async and not operation.is_list else ""
         yield f"        return {awaited}self.call({', '.join(given)})"
         yield ""
+
+    def _variants(self, operation: Operation, returns: str) -> list[tuple[str, str]]:
+        """Return the parameter that decides what an operation answers with, and with what."""
+        if operation.is_streamed:
+            stream = f"{self.prefix}EventStream"
+            return [("stream: Literal[False] = False", returns), ("stream: Literal[True]", stream)]
+        if operation.is_binary:
+            return [("save_to: None = None", returns), ("save_to: str | Path", "Path")]
+        return []
 
     def _signature(
         self, operation: Operation, first: list[str], named: list[str], returns: str
