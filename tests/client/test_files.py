@@ -13,6 +13,7 @@ import pytest
 from tests.client.test_spec import OFFICIAL
 from tests.client.test_terminal import run
 from tests.client.trouble import LOST, Reply, Script, Sent, failure, scripted
+from tests.harness import weft
 from weft import ApiError, AsyncClient, Client, File, InvalidRequest, NoAnswer, NotFound, Retries
 from weft.client.files import PIECE, Form
 
@@ -398,6 +399,13 @@ def test_call_sends_files_and_saves_answers(tmp_path: Path) -> None:
         ("more", "yarn.bin"),
         ("more", "archive.json"),
     ]
+
+
+def test_help_says_what_is_a_file(tmp_path: Path) -> None:
+    (tmp_path / "archive.json").write_text(json.dumps(ARCHIVE))
+    page = weft("help", "create_file", "--spec", "archive.json", cwd=tmp_path).stdout
+    assert "Body (multipart/form-data)" in page
+    assert "    file  file  required\n" in page
 
 
 @pytest.mark.parametrize(
