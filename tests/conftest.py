@@ -19,6 +19,14 @@ def pytest_unconfigure() -> None:
     postgres.end_run()
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what is about SQLite's files when every server stands on PostgreSQL."""
+    if postgres.is_everywhere():
+        left_out = [item for item in items if item.get_closest_marker("sqlite")]
+        items[:] = [item for item in items if item not in left_out]
+        config.hook.pytest_deselected(items=left_out)
+
+
 @pytest.fixture(scope="session")
 def store_kind(request: pytest.FixtureRequest) -> str:
     """Which database the shared servers stand on."""

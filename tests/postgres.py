@@ -237,6 +237,11 @@ _claimed: dict[Path, str] = {}
 _dropping = ExitStack()
 
 
+def is_everywhere() -> bool:
+    """Say whether every server that a test starts is to stand on PostgreSQL."""
+    return os.environ.get("WEFT_TEST_DATABASE") == "postgres"
+
+
 def claim(folder: Path) -> Path:
     """Let a data folder stand for a database on PostgreSQL from now on, and return it."""
     if folder not in _claimed:
@@ -249,7 +254,7 @@ def url_of(folder: Path) -> str | None:
 
     With `WEFT_TEST_DATABASE=postgres` in the environment every folder stands for one.
     """
-    if os.environ.get("WEFT_TEST_DATABASE") == "postgres":
+    if is_everywhere():
         claim(folder)
     return _claimed.get(folder)
 

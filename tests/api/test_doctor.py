@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.harness import Server, weft
 from tests.llm.upstream import failing, serving, text
 
@@ -15,6 +17,7 @@ def test_a_healthy_folder_without_a_server_is_well(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.sqlite
 def test_it_looks_beside_a_running_server(tmp_path: Path) -> None:
     """The database is sound and the number of active keys is told."""
     data = tmp_path / "data"

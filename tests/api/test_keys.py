@@ -128,6 +128,7 @@ def test_health_and_the_contract_need_no_key(keyed: Keyed) -> None:
         assert keyed.api.http.get(path).status_code == 200
 
 
+@pytest.mark.sqlite
 def test_a_key_is_kept_only_as_a_hash(keyed: Keyed) -> None:
     keyed.api.ok("GET", "/threads", headers={"api-key": keyed.key.key})
     keyed.api.error("GET", "/threads", headers={"api-key": f"{keyed.key.key}x"})
@@ -138,6 +139,7 @@ def test_a_key_is_kept_only_as_a_hash(keyed: Keyed) -> None:
     assert secret.decode() not in "".join(list_keys(keyed.server.data_dir))
 
 
+@pytest.mark.sqlite
 def test_what_the_server_writes_only_its_owner_can_read(keyed: Keyed) -> None:
     folder = keyed.server.data_dir
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700

@@ -258,6 +258,7 @@ def test_everything_is_there_after_a_restart(tmp_path: Path) -> None:
     assert texts == ["0", "1", "2", "3"]
 
 
+@pytest.mark.sqlite
 def test_a_second_server_on_a_folder_is_told_who_holds_it(tmp_path: Path) -> None:
     folder = tmp_path / "data"
     with Server(folder) as server, api_of(server) as api:
@@ -286,6 +287,7 @@ def test_a_port_that_is_taken_is_said_in_a_line(server: Server, tmp_path: Path) 
 # --- failing --------------------------------------------------------------------------------------
 
 
+@pytest.mark.sqlite
 def test_a_fault_that_nobody_foresaw_is_told_with_its_request_id_and_logged(tmp_path: Path) -> None:
     """E22. The fault: somebody else dropped a table of the database."""
     with Server(tmp_path / "data") as server, api_of(server) as api:

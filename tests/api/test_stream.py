@@ -358,6 +358,7 @@ def test_h_a_run_that_waits_for_outputs_expires_too(hasty: Modelled) -> None:
 # --- I: an error of the stream itself -------------------------------------------------------------
 
 
+@pytest.mark.sqlite
 def test_i_what_goes_wrong_behind_the_head_of_the_answer_is_an_event_without_a_number(
     tmp_path: Path,
 ) -> None:

@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import apsw
+import psycopg
 import pytest
 
+from tests import postgres
 from tests.crash.load import Line
 from tests.harness import Server
 
@@ -142,25 +144,32 @@ async def all_threads(address: str) -> list[str]:
     return ids
 
 
+# What must find nothing in the database itself.
+HALF_THERE = (
+    f"""SELECT thread.id FROM thread LEFT JOIN message ON thread_id = thread.id
+    WHERE thread.deleted_at IS NULL GROUP BY thread.id HAVING count(message.id) < {INITIAL}""",
+    "SELECT id FROM message WHERE thread_id NOT IN (SELECT id FROM thread)",
+    """SELECT * FROM thread_metadata
+    WHERE thread_id NOT IN (SELECT id FROM thread WHERE deleted_at IS NULL)""",
+)
+
+
 def check_file(path: Path) -> None:
     """Nothing is half there in the file itself, and it is sound."""
     connection = apsw.Connection(str(path))
     try:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-        few = (
-            "SELECT thread.id FROM thread LEFT JOIN message ON thread_id = thread.id "
-            "WHERE thread.deleted_at IS NULL GROUP BY thread.id HAVING count(message.id) < ?"
-        )
-        assert connection.execute(few, (INITIAL,)).fetchall() == []
-        astray = "SELECT id FROM message WHERE thread_id NOT IN (SELECT id FROM thread)"
-        assert connection.execute(astray).fetchall() == []
-        stale = (
-            "SELECT * FROM thread_metadata WHERE thread_id NOT IN "
-            "(SELECT id FROM thread WHERE deleted_at IS NULL)"
-        )
-        assert connection.execute(stale).fetchall() == []
+        for query in HALF_THERE:
+            assert connection.execute(query).fetchall() == []
     finally:
         connection.close()
+
+
+def check_postgres(url: str) -> None:
+    """Nothing is half there in the database itself."""
+    with psycopg.connect(url) as connection:
+        for query in HALF_THERE:
+            assert connection.execute(query.encode()).fetchall() == []
 
 
 def kill_and_check(folder: Path, enough: int) -> None:
@@ -174,16 +183,27 @@ def kill_and_check(folder: Path, enough: int) -> None:
     alive = {one.id for one in load.known if not (one.is_deleted or one.is_maybe_deleted)}
     assert alive <= set(listed)
     assert len(listed) == len(set(listed))
-    check_file(folder / "weft.db")
+    url = postgres.url_of(folder)
+    if url is None:
+        check_file(folder / "weft.db")
+    else:
+        check_postgres(url)
     assert "Traceback" not in server.log_path.read_text()
 
 
-def test_everything_acknowledged_survives_a_kill(tmp_path: Path) -> None:
-    kill_and_check(tmp_path / "data", enough=1500)
+@pytest.fixture(params=["sqlite", "postgres"])
+def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """A data folder, or what stands for one on PostgreSQL."""
+    folder = tmp_path / "data"
+    return folder if request.param == "sqlite" else postgres.claim(folder)
+
+
+def test_everything_acknowledged_survives_a_kill(folder: Path) -> None:
+    kill_and_check(folder, enough=1500)
 
 
 @pytest.mark.full
-def test_everything_acknowledged_survives_many_kills(tmp_path: Path) -> None:
+def test_everything_acknowledged_survives_many_kills(folder: Path) -> None:
     """At other moments each time, on the same folder."""
     for enough in (1, CONNECTIONS, 200, 333, 1000, 2000, 3000):
-        kill_and_check(tmp_path / "data", enough)
+        kill_and_check(folder, enough)

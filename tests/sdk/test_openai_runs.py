@@ -253,6 +253,7 @@ def test_a_failed_run_is_an_end_of_the_stream_and_not_an_exception(
     assert in_short(handler.heard) == ["on_end"]
 
 
+@pytest.mark.sqlite
 def test_an_error_of_the_stream_itself_is_an_exception_with_its_message(tmp_path: Path) -> None:
     """The fault: somebody else took a table of the database away."""
     with Server(tmp_path / "data") as server:
