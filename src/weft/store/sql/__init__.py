@@ -4,6 +4,7 @@ import re
 from functools import cache
 from importlib import resources
 
+_SHARED = ("shared", "chores")
 _HEAD = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 
 
@@ -13,7 +14,7 @@ def statements(dialect: str) -> dict[str, str]:
 
     Raises: ValueError when a name stands twice.
     """
-    return _named("shared", dialect)
+    return _named(*_SHARED, dialect)
 
 
 @cache
