@@ -7,15 +7,14 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import psycopg
 
-from tests.engine.house import EXPIRES_S, Clock, House
+from tests.engine.house import LOOK_S, TOOLS, Clock, House
 from tests.engine.scripts import NAME, PATIENCE_S, Models
-from weft.api.call import Rooms
 from weft.engine.cluster import DistributedEngine, Task
-from weft.engine.drive import Engineering
+from weft.store.database import Database
 from weft.store.postgres import Postgres
 
 
@@ -39,25 +38,35 @@ class Node(House):
         self.tasks = tasks
 
     async def __aenter__(self) -> Self:
-        self.database = await Postgres.opened(self.url)
-        self.rooms = Rooms(self.database, self._ids, self.clock, (NAME,), EXPIRES_S)
-        self.tools = Engineering(
-            self.database,
-            self._ids,
-            self.clock,
-            self.models,
-            self.calibration,
-            self.max_prompt_tokens,
-            EXPIRES_S,
-        )
-        self.open_engine()
+        await self.open()
         return self
+
+    async def open_database(self) -> Database:
+        """Connect."""
+        return await Postgres.opened(self.url)
 
     def open_engine(self) -> None:
         """Start the engine, if the node has one."""
-        self.distributed = DistributedEngine(self.tools, self.url, tasks=self.tasks)
+        self.distributed = DistributedEngine(self.tools, self.url, tasks=self.tasks, look_s=LOOK_S)
         work = self.distributed.work() if self.has_worker else asyncio.sleep(0)
         self.engine = asyncio.create_task(work)
+
+    async def crash(self) -> None:
+        """Lose what the process held; the database stays."""
+        self._lives += 1
+        self.database.bells.close()
+        await self.close()
+        await self.open()
+
+    def rows(self, sql: str, *params: Any) -> list[Any]:
+        """Read the database past the program."""
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            return connection.execute(sql.replace("?", "%s").encode(), params).fetchall()
+
+    def write(self, sql: str, *params: Any) -> None:
+        """Write to the database past the program."""
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute(sql.replace("?", "%s").encode(), params)
 
     async def keeps_house(self) -> None:
         """Wait until this node keeps house."""
@@ -103,3 +112,11 @@ async def nodes_on(url: str) -> AsyncIterator[Nodes]:
         first = await nodes.node(has_worker=False)
         await first.post("createAssistant", model=NAME, tools=[], instructions="Be brief.")
         yield nodes
+
+
+@asynccontextmanager
+async def house_on(url: str) -> AsyncIterator[Node]:
+    """Open a house like any other, but on PostgreSQL and with the distributed engine."""
+    async with Node(url, Clock(), Models(), has_worker=True, tasks={}) as node:
+        await node.post("createAssistant", model=NAME, tools=TOOLS, instructions="Be brief.")
+        yield node

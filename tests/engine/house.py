@@ -89,19 +89,19 @@ class House:
             self.path = next(self._folders) / "weft.db"
             self.path.parent.mkdir(parents=True)
             migrate(self.path)
-            self.open()
+            await self.open()
             await self.post("createAssistant", model=NAME, tools=TOOLS, instructions="Be brief.")
         else:
             self.path = self._stood
-            self.open()
+            await self.open()
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    def open(self) -> None:
+    async def open(self) -> None:
         """Start: the database, then the engine."""
-        self.database = Sqlite(self.path)
+        self.database = await self.open_database()
         self.rooms = Rooms(self.database, self._ids, self.clock, (NAME,), EXPIRES_S)
         self.tools = Engineering(
             self.database,
@@ -114,6 +114,10 @@ class House:
         )
         self.open_engine()
 
+    async def open_database(self) -> Database:
+        """Open the file."""
+        return Sqlite(self.path)
+
     def open_engine(self) -> None:
         """Start an engine."""
         self.engine = asyncio.create_task(EmbeddedEngine(self.tools, look_s=LOOK_S).work())
@@ -122,7 +126,7 @@ class House:
         """Stop in order and start again."""
         self.database.bells.close()  # streams end first
         await self.close()
-        self.open()
+        await self.open()
 
     async def close(self) -> None:
         """Stop in order."""
@@ -142,7 +146,7 @@ class House:
         self.database.bells.close()  # followers lose their connections
         await self.close()
         self.path = stood / "weft.db"
-        self.open()
+        await self.open()
 
     def turn_clock(self, seconds: int) -> None:
         """Let time pass; the engine looks."""

@@ -5,7 +5,7 @@ import tracemalloc
 
 import pytest
 
-from tests.engine.house import House, names, read
+from tests.engine.house import Event, House, names, read
 from tests.engine.invariants import check
 from tests.engine.scripts import Gate, Item, Script, calls, ending, text
 from weft.api.stream import SLICE, SLICE_BYTES, follow
@@ -157,10 +157,18 @@ async def test_a_server_that_stops_ends_its_streams_without_a_word(house: House)
     gate = Gate()
     key = await house.ask([TextDelta("a"), gate])
     await house.written(key, 8)
-    following = asyncio.create_task(house.follow(key))
-    await asyncio.sleep(0)
+    seen: list[Event] = []
+    has_seen = asyncio.Event()
+
+    async def watch() -> None:
+        async for events in house.frames(key):
+            seen.extend(events)
+            has_seen.set()
+
+    following = asyncio.create_task(watch())
+    await has_seen.wait()
     await house.crash()
-    seen = await following
+    await following
     assert names(seen)[-1] == "thread.message.delta"
     rest = await house.follow(key, seen[-1].number)
     assert [*seen, *rest][:-1] == await house.log(key)

@@ -138,6 +138,7 @@ async def test_many_want_to_wait_at_the_moment_at_which_the_run_ends(house: Hous
     waiting = await asyncio.gather(*(wait_behind(house, key) for _ in range(20)))
     for run in (key, *waiting):
         assert (await house.rest(run))["status"] == "completed"
+    for run in (key, *waiting):
         await check(house, run)
 
 

@@ -51,12 +51,14 @@ class DistributedEngine:
         url: str,
         *,
         tasks: Mapping[str, Task] | None = None,
+        look_s: float = LOOK_S,
     ) -> None:
         """`tasks` are what else jobs may be for, by name.
 
         A task gets its job's key as parameters. This node takes only jobs of tasks that it knows.
         """
         self._database = tools.database
+        self._look_s = look_s
         self._tools = tools
         self._chores = Chores(tools)
         self._worker: Worker | None = None
@@ -128,7 +130,7 @@ class DistributedEngine:
             while True:
                 is_round = loop.time() >= next_round
                 if is_round:
-                    next_round = loop.time() + LOOK_S
+                    next_round = loop.time() + self._look_s
                 try:
                     await self._look(is_round=is_round)
                 except Unavailable as fault:

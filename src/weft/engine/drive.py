@@ -107,12 +107,15 @@ async def claim(tools: Engineering, key: RunKey, attempt: int | None = None) -> 
     if was is None or attempt not in (None, was.attempt):
         return None
     run = stored_run.decode(was.wire)
+    now = tools.now()
+    if run.expires_at is not None and run.expires_at <= now:
+        await end(tools.database, key, "expire", tools.now)
+        return None
     is_recovery = run.status == "in_progress"
     if is_recovery and was.recoveries >= MAX_RECOVERIES:
         error = LastError("server_error", "The server stopped three times during this run.")
         await fail(tools, key, error)
         return None
-    now = tools.now()
     run = advance(run, "claim", now)
     wire = encode(run)
     log_at = await store.last_number(tools.database, key)

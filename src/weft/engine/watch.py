@@ -11,7 +11,12 @@ from weft.store.database import Database
 from weft.store.runs import RunKey
 from weft.wire import events
 
+STOP_S = 1.0  # how long a call of a model may take to end when its node stops
 WATCH_S = 15.0  # a bell announces what happens; a lost one costs no more than this
+
+
+# What was told to end and has not: a model may take its time.
+_ending: set[asyncio.Task[None]] = set()
 
 
 async def attend(tools: Engineering, key: RunKey, attempt: int) -> None:
@@ -27,11 +32,23 @@ async def attend(tools: Engineering, key: RunKey, attempt: int) -> None:
         if driving.done():
             driving.result()
             return
+    except asyncio.CancelledError:
+        driving.cancel()
+        await asyncio.wait((driving,), timeout=STOP_S)
+        raise
     finally:
-        for task in (driving, halting):
-            task.cancel()
-        await asyncio.gather(driving, halting, return_exceptions=True)
+        halting.cancel()
+        # Told and not waited for: from here on the fence keeps it from writing.
+        driving.cancel()
+        _ending.add(driving)
+        driving.add_done_callback(_ended)
     await end(tools.database, key, "settle", tools.now)
+
+
+def _ended(driving: asyncio.Task[None]) -> None:
+    _ending.discard(driving)
+    if not driving.cancelled():
+        driving.exception()  # has been told, or came too late to matter
 
 
 async def _halted(database: Database, key: RunKey, attempt: int) -> None:
