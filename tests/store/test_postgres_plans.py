@@ -121,5 +121,9 @@ def test_no_statement_walks_a_table_or_sorts(filled: Connection, forms: Forms, n
         assert [step for step in found if (name, step) not in WALKED] == [], form.name
 
 
+def test_the_lock_on_threads_looks_each_of_them_up(filled: Connection, forms: Forms) -> None:
+    assert walks(filled, forms.own["lock_threads"]) == []
+
+
 def test_the_dialect_has_what_the_other_one_has() -> None:
     assert set(NAMES) == set(statements("sqlite"))

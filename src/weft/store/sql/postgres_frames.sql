@@ -67,9 +67,10 @@ SELECT pg_terminate_backend(CAST(:pid AS int));
 -- Writes to a thread go one after the other, on whichever node: each statement of the batch then
 -- sees what was there before. All are locked at once and in order, so that no two batches wait
 -- for each other.
-SELECT 1 FROM thread
-WHERE (id, project) IN (SELECT * FROM unnest(CAST(:ids AS text[]), CAST(:projects AS text[])))
-ORDER BY id, project FOR NO KEY UPDATE;
+SELECT 1 FROM unnest(CAST(:ids AS text[]), CAST(:projects AS text[])) AS wanted (id, project)
+CROSS JOIN LATERAL (SELECT 1 FROM thread
+                    WHERE thread.id = wanted.id AND thread.project = wanted.project
+                    FOR NO KEY UPDATE) AS locked;
 
 -- name: wake
 -- Heard by every node once the transaction is committed.
