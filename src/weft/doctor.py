@@ -22,7 +22,10 @@ from weft.llm.catalog import Catalog
 from weft.llm.demo import NAME as DEMO
 from weft.llm.model import ChatMessage, ModelError, ModelRequest, TextDelta
 from weft.main import catalog
+from weft.store.database import Unusable
 from weft.store.folder import DATABASE
+from weft.store.migrations import MigrationError
+from weft.store.opening import look_at_postgres
 
 FREE_BYTES = 1 << 30
 SLOW_FSYNC_MS = 20.0
@@ -42,8 +45,12 @@ async def examine(settings: Settings, model: str | None = None) -> AsyncIterator
     `model` is asked in place of the patterns that name no single model.
     """
     yield Finding("version", True, f"weft {__version__}, SQLite {apsw.sqlite_lib_version()}")
-    for look in (_folder, _fsync, _database, _keys):
-        yield await asyncio.to_thread(_guarded, look, settings)
+    if settings.postgres_url is None:
+        for look in (_folder, _fsync, _database, _keys):
+            yield await asyncio.to_thread(_guarded, look, settings)
+    else:
+        for found in await asyncio.to_thread(_postgres, settings.postgres_url):
+            yield found
     models = catalog(settings)
     try:
         for name in dict.fromkeys([model or DEMO, *models.names()]):
@@ -122,6 +129,14 @@ def _read(path: Path, sql: str) -> list[tuple[Any, ...]]:
         return connection.execute(sql).fetchall()
     finally:
         connection.close()
+
+
+def _postgres(url: str) -> list[Finding]:
+    """Look at a PostgreSQL database."""
+    try:
+        return [Finding(*found) for found in look_at_postgres(url)]
+    except (Unusable, MigrationError) as fault:
+        return [Finding("database", False, str(fault))]
 
 
 async def _ask(models: Catalog, name: str) -> Finding:

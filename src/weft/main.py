@@ -32,9 +32,16 @@ from weft.llm.catalog import Catalog, Endpoint
 from weft.llm.model import ModelError
 from weft.llm.tokens import Calibration
 from weft.store import keys
+from weft.store.copying import Progress, copy
 from weft.store.database import Database, Refused, Statement
 from weft.store.folder import DATABASE, FolderLock
-from weft.store.opening import bring_up_to_date, open_database, pending_steps, shown
+from weft.store.opening import (
+    bring_up_to_date,
+    open_database,
+    pending_steps,
+    shown,
+    side_of_copy,
+)
 from weft.store.sqlite import backup
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -351,6 +358,28 @@ def backup_database(settings: Settings, file: Path, progress: Callable[[int, int
         raise CannotStart(f"There is no database in {settings.data_dir}: nothing to back up.")
     backup(path, file, progress)
     return file.stat().st_size
+
+
+def copy_database(source: Settings, target: Settings, progress: Progress) -> int:
+    """Copy everything to an empty database, or go on with it; return the number of rows.
+
+    Raises: CannotStart, store.database.Unusable, store.folder.FolderHeld.
+    """
+    name = _name_of(source)
+    if source.postgres_url is None and not (source.data_path / DATABASE).exists():
+        raise CannotStart(f"There is no database in {source.data_path}: nothing to copy.")
+    if name == _name_of(target):
+        raise CannotStart("A database cannot be copied to itself.")
+    with (
+        side_of_copy(source.data_path, source.postgres_url, is_target=False) as origin,
+        side_of_copy(target.data_path, target.postgres_url, is_target=True) as copied,
+    ):
+        return copy(origin, copied, name, progress)
+
+
+def _name_of(settings: Settings) -> str:
+    url = settings.postgres_url
+    return f"sqlite in {settings.data_path.absolute()}" if url is None else shown(url)
 
 
 @contextlib.asynccontextmanager

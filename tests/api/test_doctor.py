@@ -1,9 +1,11 @@
 """`weft doctor`."""
 
+import re
 from pathlib import Path
 
 import pytest
 
+from tests import postgres
 from tests.harness import Server, weft
 from tests.llm.upstream import failing, serving, text
 
@@ -85,3 +87,26 @@ def test_a_server_with_an_endpoint_that_cannot_be_used_does_not_start(tmp_path: 
     assert said.startswith("weft: ")
     assert "must begin with http:// or https://" in said
     assert "Traceback" not in said
+
+
+def test_a_database_on_postgresql_is_looked_at(tmp_path: Path) -> None:
+    with postgres.database() as url, postgres.database("template0") as empty:
+        weft("keys", "create", "--database-url", url, cwd=tmp_path)
+        said = weft("doctor", "--database-url", url, cwd=tmp_path).stdout
+        assert "MEND" not in said
+        assert re.search(
+            r"ok    database: postgresql at 127.0.0.1:\d+.*: version \d\d.*, UTF8", said
+        )
+        assert "ok    migrations: the tables are up to date" in said
+        assert "ok    keys: 1 active of 1" in said
+        assert "there and back" in said
+        said = weft("doctor", "--database-url", empty, cwd=tmp_path, status=1).stdout
+        assert re.search("MEND  migrations: needs 0001_threads, .*: weft migrate", said)
+    said = weft("doctor", "--database-url", url, cwd=tmp_path, status=1).stdout
+    assert re.search("MEND  database: postgresql at .* cannot be used: .*does not exist", said)
+
+
+def test_what_copies_a_database_on_postgresql_is_named(tmp_path: Path) -> None:
+    url = "postgresql://weft@127.0.0.1/weft"
+    done = weft("backup", "copy", "--database-url", url, cwd=tmp_path, status=1)
+    assert "pg_dump" in done.stderr

@@ -141,3 +141,19 @@ def test_a_file_that_is_not_toml_is_told_in_a_line(tmp_path: Path, raw: bytes) -
     done = run("keys", "list", cwd=tmp_path)
     assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (1, "", 1)
     assert done.stderr.startswith("weft: weft.toml: ")
+
+
+def test_a_database_of_another_kind_than_there_is_is_refused(tmp_path: Path) -> None:
+    done = run("serve", "--database-url", "mysql://localhost/weft", cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith("weft: database_url is neither postgresql://USER:PASSWORD@HOST/")
+    assert "mysql" not in done.stderr  # a URL may hold a password
+
+
+def test_a_url_of_sqlite_is_the_data_folder(tmp_path: Path) -> None:
+    env = {"WEFT_DATABASE_URL": f"sqlite:///{tmp_path / 'elsewhere'}"}
+    assert "No key yet" in run("keys", "list", cwd=tmp_path, env=env).stdout
+    assert (tmp_path / "elsewhere" / "weft.db").exists()
+    (tmp_path / "weft.toml").write_text("database_url = 'sqlite:///relative'\n")
+    assert "No key yet" in run("keys", "list", cwd=tmp_path).stdout
+    assert (tmp_path / "relative" / "weft.db").exists()

@@ -5,7 +5,7 @@ A run is one story with one writer. The journal keeps what the worker has open
 events that say so.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -39,6 +39,8 @@ from weft.wire.runs import (
 )
 from weft.wire.shapes import encode
 
+ROW_CHARS = 16 * 1024  # of a batch of text in one row of the log
+
 
 class Ended(NamedTuple):
     """How a step ends, and its message if it wrote one: incomplete if there is a `reason`.
@@ -59,6 +61,20 @@ class OpenMessage:
         self.step = step
         self.message = message
         self.parts: Parts = {}
+
+
+def rows_of(texts: list[str]) -> Iterator[list[str]]:
+    """Yield a batch in parts of `ROW_CHARS`, or of one text that is longer."""
+    row: list[str] = []
+    left = ROW_CHARS
+    for text in texts:
+        left -= len(text)
+        if row and left < 0:
+            yield row
+            row, left = [], ROW_CHARS - len(text)
+        row.append(text)
+    if row:
+        yield row
 
 
 def close_message(
@@ -148,18 +164,22 @@ class Journal:
             store.event(self.key, "thread.run.step.in_progress", wire),
         ]
 
-    def say(self, open_message: OpenMessage, kind: PartKind, texts: list[str]) -> Statement:
-        """Return the statement that logs a batch of text, or of a refusal."""
+    def say(self, open_message: OpenMessage, kind: PartKind, texts: list[str]) -> list[Statement]:
+        """Return the statements that log a batch of text, or of a refusal.
+
+        A row has about `ROW_CHARS` at most: each follower holds one while its client is slow.
+        """
         is_first = kind not in open_message.parts
         open_message.parts.setdefault(kind, []).extend(texts)
-        data = events.message_deltas(
-            open_message.message.id,
-            kind,
-            list(open_message.parts).index(kind),
-            texts,
-            is_first=is_first,
-        )
-        return store.event(self.key, events.MESSAGE_DELTA, data, len(texts))
+        index = list(open_message.parts).index(kind)
+        statements = []
+        for row in rows_of(texts):
+            data = events.message_deltas(
+                open_message.message.id, kind, index, row, is_first=is_first
+            )
+            statements.append(store.event(self.key, events.MESSAGE_DELTA, data, len(row)))
+            is_first = False
+        return statements
 
     def end_message(self, open_message: OpenMessage, now: int, ended: Ended) -> list[Statement]:
         """Return the statements that end a message and its step."""

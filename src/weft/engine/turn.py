@@ -77,7 +77,7 @@ class Turn:
                 if texts:
                     self._said += texts
                     message = self._writing(statements)
-                    statements.append(self._journal.say(message, _PARTS[kind], texts))
+                    statements += self._journal.say(message, _PARTS[kind], texts)
             elif kind is ToolCallDelta:
                 self._take_calls(deltas, statements)
             elif kind is Finished:

@@ -3,8 +3,11 @@
 PostgreSQL's driver is imported only when it is asked for: it comes with `weft[postgres]`.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from weft.store.copying import Side, sqlite_side
 from weft.store.database import Database, Unusable
 from weft.store.folder import database_in
 from weft.store.sqlite import Sqlite, migrate
@@ -53,6 +56,34 @@ def shown(url: str) -> str:
     from weft.store.postgres import schema
 
     return schema.shown(url)
+
+
+def look_at_postgres(url: str) -> Iterator[tuple[str, bool, str]]:
+    """Yield what was looked at, whether it is well, and what it says.
+
+    Raises: migrations.MigrationError, Unusable.
+    """
+    _require_driver()
+    from weft.store.postgres import looking
+
+    yield from looking.look(url)
+
+
+@contextmanager
+def side_of_copy(folder: Path, url: str | None, *, is_target: bool) -> Iterator[Side]:
+    """Open a database for `copying.copy`.
+
+    Raises: Unusable, folder.FolderHeld, migrations.MigrationError.
+    """
+    if url is None:
+        with sqlite_side(folder, is_target=is_target) as side:
+            yield side
+        return
+    _require_driver()
+    from weft.store.postgres.copying import postgres_side
+
+    with postgres_side(url, is_target=is_target) as side:
+        yield side
 
 
 def _require_driver() -> None:

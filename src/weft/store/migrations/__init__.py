@@ -10,6 +10,9 @@ from functools import cache
 from importlib import resources
 from typing import NamedTuple
 
+# The number of an entry that stands for no step: it is there while a copy is unfinished.
+COPYING = 0
+
 
 class Migration(NamedTuple):
     """One step: `number` counts from 1, `sql` may hold several statements."""
@@ -22,6 +25,16 @@ class Migration(NamedTuple):
 
 class MigrationError(Exception):
     """The database was made by another version. The message says what to do."""
+
+
+class UnfinishedCopy(MigrationError):
+    """`weft copy` has begun to fill this database and not finished."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This database is an unfinished copy. Run weft copy again, which goes on where it "
+            "stopped; or begin anew with an empty one."
+        )
 
 
 @cache
@@ -43,6 +56,8 @@ def pending(steps: Sequence[Migration], applied: Mapping[int, str]) -> tuple[Mig
 
     Raises: MigrationError when the database is newer than this program, or was changed.
     """
+    if COPYING in applied:
+        raise UnfinishedCopy
     known = {step.number: step for step in steps}
     for number, sha256 in applied.items():
         if number not in known:

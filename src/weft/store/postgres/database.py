@@ -39,8 +39,8 @@ class Postgres:
         database = cls(url)
         try:
             pipes = [await link.open() for link in database._links]
-            pipes.append(await database._listener.open())
             _require_own_sessions(pipes)
+            await database._listener.open()
             await _learn(database._forms, pipes[0])
         except (psycopg.Error, OSError) as fault:
             await database.close()

@@ -171,11 +171,23 @@ def _last_column(text: str) -> str:
     return found[1].rpartition(",")[2].strip().rpartition(".")[2]
 
 
+def to_stored(value: Any) -> Any:
+    """Return a value as PostgreSQL can hold it: text has no NUL there."""
+    if isinstance(value, str) and ("\0" in value or _MARK in value):
+        return value.replace(_MARK, f"{_MARK}1").replace("\0", f"{_MARK}0")
+    return value
+
+
+def from_stored(value: Any) -> Any:
+    """Return the value that `to_stored` was given."""
+    if isinstance(value, str) and _MARK in value:
+        return value.replace(f"{_MARK}0", "\0").replace(f"{_MARK}1", _MARK)
+    return value
+
+
 def _written(value: object) -> Value:
     if isinstance(value, str):
-        if "\0" in value or _MARK in value:
-            value = value.replace(_MARK, f"{_MARK}1").replace("\0", f"{_MARK}0")
-        return value.encode()
+        return str(to_stored(value)).encode()
     if value is None:
         return None
     if isinstance(value, bytes):
@@ -184,9 +196,8 @@ def _written(value: object) -> Value:
 
 
 def _text(value: bytes) -> str:
-    if _MARK_BYTES in value:
-        return value.decode().replace(f"{_MARK}0", "\0").replace(f"{_MARK}1", _MARK)
-    return value.decode()
+    text = value.decode()
+    return str(from_stored(text)) if _MARK_BYTES in value else text
 
 
 def _number(value: bytes) -> int | float:

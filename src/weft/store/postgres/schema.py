@@ -29,12 +29,12 @@ def migrate(url: str, steps: Sequence[Migration] | None = None) -> list[str]:
     with opened(url) as connection:
         for step in pending(steps, _applied(connection)):
             with connection.transaction():
-                _run(connection, "migration_lock")
+                run(connection, "migration_lock")
                 if step not in pending(steps, _applied(connection)):
                     continue  # another node was faster
-                _run(connection, "migration_table")
+                run(connection, "migration_table")
                 connection.execute(step.sql.encode())
-                _run(
+                run(
                     connection,
                     "migration_insert",
                     number=step.number,
@@ -52,7 +52,12 @@ def pending_steps(url: str) -> list[str]:
     Raises: migrations.MigrationError when the database is of a newer version; Unusable.
     """
     with opened(url) as connection:
-        return [_name(step) for step in pending(migrations(DIALECT), _applied(connection))]
+        return missing(connection)
+
+
+def missing(connection: Connection) -> list[str]:
+    """Return the same on a connection."""
+    return [_name(step) for step in pending(migrations(DIALECT), _applied(connection))]
 
 
 def shown(url: str) -> str:
@@ -84,12 +89,13 @@ def opened(url: str) -> Iterator[Connection]:
 
 def _applied(connection: Connection) -> Mapping[int, str]:
     """Return the steps that a database has, number -> sha256."""
-    if not _run(connection, "migration_known")[0][0]:
+    if not run(connection, "migration_known")[0][0]:
         return {}
-    return dict(_run(connection, "migration_applied"))
+    return dict(run(connection, "migration_applied"))
 
 
-def _run(connection: Connection, name: str, /, **params: Any) -> list[tuple[Any, ...]]:
+def run(connection: Connection, name: str, /, **params: Any) -> list[tuple[Any, ...]]:
+    """Run one of the store's own statements and return its rows."""
     form = Form(name, frames(DIALECT)[name])
     cursor = connection.execute(form.text, [params[name] for name in form.parameters])
     return cursor.fetchall() if cursor.description else []

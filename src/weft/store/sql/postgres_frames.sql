@@ -101,3 +101,14 @@ CREATE TABLE IF NOT EXISTS weft_migration (
 -- name: migration_insert
 INSERT INTO weft_migration (number, name, sha256, applied_at)
 VALUES (:number, :name, :sha256, :applied_at);
+
+-- name: server
+SELECT current_setting('server_version'), CAST(current_setting('server_version_num') AS int),
+       current_setting('server_encoding');
+
+-- name: safety
+SELECT current_setting('fsync'), current_setting('full_page_writes'),
+       current_setting('synchronous_commit');
+
+-- name: keys
+SELECT count(*), count(*) FILTER (WHERE revoked_at IS NULL) FROM api_key;

@@ -1,0 +1,44 @@
+-- What copies a database into another. In braces: a table, its columns, its key.
+
+-- name: slice
+-- The next rows in the order of the key.
+SELECT {columns} FROM {table} WHERE ({key}) > ({values}) ORDER BY {key} LIMIT {limit};
+
+-- name: first_slice
+SELECT {columns} FROM {table} ORDER BY {key} LIMIT {limit};
+
+-- name: last
+-- How far a copy has come.
+SELECT {key} FROM {table} ORDER BY {descending} LIMIT 1;
+
+-- name: columns
+-- As SQLite knows them.
+SELECT name FROM pragma_table_info('{table}');
+
+-- name: count
+SELECT count(*) FROM {table};
+
+-- name: insert
+INSERT INTO {table} ({columns}) VALUES ({values});
+
+-- name: bulk
+COPY {table} ({columns}) FROM STDIN;
+
+-- name: marker
+-- While it stands there no server starts on the database.
+SELECT sha256 FROM weft_migration WHERE number = 0;
+
+-- name: mark
+INSERT INTO weft_migration (number, name, sha256, applied_at) VALUES (0, 'copy', {value}, 0);
+
+-- name: unmark
+DELETE FROM weft_migration WHERE number = 0;
+
+-- name: settle
+-- What PostgreSQL's planner wants to know of many new rows.
+ANALYZE;
+
+-- name: in_use
+-- Servers that are connected.
+SELECT count(*) FROM pg_stat_activity
+WHERE datname = current_database() AND application_name = 'weft';
