@@ -32,6 +32,14 @@ WALKED = {
     ("run_event_append", "SCAN CONSTANT ROW"): "a SELECT without a table",
     ("run_event_stands_at", "SCAN CONSTANT ROW"): "the same",
     ("run_step_insert", "SCAN CONSTANT ROW"): "the same",
+    ("vector_store_file_add", "SCAN wanted VIRTUAL TABLE INDEX 1:"): "the files that are added",
+    ("file_batch_add", "SCAN wanted VIRTUAL TABLE INDEX 1:"): "the same",
+    ("vector_store_file_still_in", "SCAN CONSTANT ROW"): "a SELECT without a table",
+    ("vector_store_file_still_in", "SCAN json_each VIRTUAL TABLE INDEX 1:"): "a file's stores",
+    (
+        "vector_store_file_queue",
+        "SCAN vector_store_file USING INDEX vector_store_file_queue",
+    ): "the index holds nothing else",
 }
 
 

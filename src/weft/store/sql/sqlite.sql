@@ -91,3 +91,75 @@ WHERE rarest.project = :project AND rarest.key = :key AND rarest.value = :value
         AND other.value = wanted.value ->> 1
         AND other.created_at = rarest.created_at AND other.thread_id = rarest.thread_id))
 ORDER BY rarest.created_at DESC, rarest.thread_id DESC LIMIT :limit;
+
+-- name: vector_store_file_add
+-- Puts files into a store, in the order of a JSON list. One that is there is left as it is, unless
+-- it has to be indexed anew: it failed, was cancelled, or comes with other settings. Whoever is
+-- indexing it then is out of the race.
+INSERT INTO vector_store_file (vector_store_id, project, file_id, created_at, position, status,
+                               max_tokens, overlap_tokens, attributes)
+SELECT :vector_store_id, :project, wanted.value ->> 'file_id', :now,
+       wanted.key + 1 + coalesce((SELECT max(position) FROM vector_store_file
+                                  WHERE vector_store_id = :vector_store_id
+                                    AND project = :project AND created_at = :now), 0),
+       'in_progress', wanted.value ->> 'max_tokens', wanted.value ->> 'overlap_tokens',
+       wanted.value ->> 'attributes'
+FROM json_each(:files) AS wanted
+WHERE 1
+ON CONFLICT (vector_store_id, project, file_id) DO UPDATE
+SET created_at = CASE WHEN vector_store_file.deleted_at IS NULL
+                      THEN vector_store_file.created_at ELSE excluded.created_at END,
+    position = CASE WHEN vector_store_file.deleted_at IS NULL
+                    THEN vector_store_file.position ELSE excluded.position END,
+    status = 'in_progress', attempt = vector_store_file.attempt + 1, tries = 0,
+    max_tokens = excluded.max_tokens, overlap_tokens = excluded.overlap_tokens,
+    usage_bytes = 0, attributes = excluded.attributes, last_error = NULL, deleted_at = NULL
+WHERE vector_store_file.deleted_at IS NOT NULL
+   OR vector_store_file.status IN ('failed', 'cancelled')
+   OR vector_store_file.max_tokens <> excluded.max_tokens
+   OR vector_store_file.overlap_tokens <> excluded.overlap_tokens
+   OR vector_store_file.attributes <> excluded.attributes;
+
+-- name: vector_store_file_still_in
+-- A guard: a file is in no other stores than those of a JSON list.
+SELECT 1 WHERE NOT EXISTS (
+  SELECT 1 FROM vector_store_file
+  WHERE project = :project AND file_id = :file_id AND deleted_at IS NULL
+    AND vector_store_id NOT IN (SELECT value FROM json_each(:stores)));
+
+-- name: file_batch_add
+-- The files of a batch, in the order of a JSON list.
+INSERT INTO file_batch_file (vector_store_id, project, batch_id, position, file_id)
+SELECT :vector_store_id, :project, :id, wanted.key + 1, wanted.value ->> 'file_id'
+FROM json_each(:files) AS wanted;
+
+-- name: sweep_vector_store_files
+-- A slice of the files of a deleted store.
+DELETE FROM vector_store_file WHERE (vector_store_id, project, file_id) IN (
+  SELECT vector_store_id, project, file_id FROM vector_store_file
+  WHERE vector_store_id = :id AND project = :project LIMIT :slice
+);
+
+-- name: sweep_file_batch_files
+DELETE FROM file_batch_file WHERE (vector_store_id, project, batch_id, position) IN (
+  SELECT vector_store_id, project, batch_id, position FROM file_batch_file
+  WHERE vector_store_id = :id AND project = :project LIMIT :slice
+);
+
+-- name: sweep_file_batches
+DELETE FROM file_batch WHERE (vector_store_id, project, id) IN (
+  SELECT vector_store_id, project, id FROM file_batch
+  WHERE vector_store_id = :id AND project = :project LIMIT :slice
+);
+
+-- name: sweep_old_vector_stores
+DELETE FROM vector_store WHERE (id, project) IN (
+  SELECT id, project FROM vector_store
+  WHERE deleted_at < :before AND is_swept = 1 LIMIT :slice
+) RETURNING 1;
+
+-- name: sweep_old_vector_store_files
+DELETE FROM vector_store_file WHERE (vector_store_id, project, file_id) IN (
+  SELECT vector_store_id, project, file_id FROM vector_store_file
+  WHERE deleted_at < :before LIMIT :slice
+) RETURNING 1;
