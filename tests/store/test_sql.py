@@ -32,6 +32,10 @@ WALKED = {
     ("run_event_append", "SCAN CONSTANT ROW"): "a SELECT without a table",
     ("run_event_stands_at", "SCAN CONSTANT ROW"): "the same",
     ("run_step_insert", "SCAN CONSTANT ROW"): "the same",
+    ("files_exist", "SCAN CONSTANT ROW"): "the same",
+    ("files_exist", "SCAN wanted VIRTUAL TABLE INDEX 1:"): "the files asked for",
+    ("files_missing", "SCAN wanted VIRTUAL TABLE INDEX 1:"): "the same",
+    ("blob_released", "SCAN blob_released"): "it holds what is to be looked at, and nothing else",
 }
 
 

@@ -91,3 +91,26 @@ WHERE rarest.project = :project AND rarest.key = :key AND rarest.value = :value
         AND other.value = wanted.value ->> 1
         AND other.created_at = rarest.created_at AND other.thread_id = rarest.thread_id))
 ORDER BY rarest.created_at DESC, rarest.thread_id DESC LIMIT :limit;
+
+-- name: sweep_old_files
+DELETE FROM file WHERE (id, project) IN (
+  SELECT id, project FROM file WHERE deleted_at < :before LIMIT :slice
+) RETURNING 1;
+
+-- name: sweep_old_uploads
+DELETE FROM upload WHERE (id, project) IN (
+  SELECT id, project FROM upload WHERE ended_at < :before LIMIT :slice
+) RETURNING 1;
+
+-- name: files_exist
+-- A guard: every file of a JSON list is there.
+SELECT 1 WHERE NOT EXISTS (
+  SELECT 1 FROM json_each(:ids) AS wanted
+  WHERE NOT EXISTS (SELECT 1 FROM file
+                    WHERE id = wanted.value AND project = :project AND deleted_at IS NULL));
+
+-- name: files_missing
+-- Which of a JSON list are not there, in its order.
+SELECT wanted.value FROM json_each(:ids) AS wanted
+WHERE NOT EXISTS (SELECT 1 FROM file
+                  WHERE id = wanted.value AND project = :project AND deleted_at IS NULL);
