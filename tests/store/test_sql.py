@@ -40,6 +40,10 @@ WALKED = {
         "vector_store_file_queue",
         "SCAN vector_store_file USING INDEX vector_store_file_queue",
     ): "the index holds nothing else",
+    ("files_exist", "SCAN CONSTANT ROW"): "the same",
+    ("files_exist", "SCAN wanted VIRTUAL TABLE INDEX 1:"): "the files asked for",
+    ("files_missing", "SCAN wanted VIRTUAL TABLE INDEX 1:"): "the same",
+    ("blob_released", "SCAN blob_released"): "it holds what is to be looked at, and nothing else",
 }
 
 

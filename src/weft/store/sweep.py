@@ -14,7 +14,14 @@ _UNDER_THREAD = (
     "sweep_runs",
     "sweep_mark_thread",
 )
-_OLD = ("sweep_old_threads", "sweep_old_messages", "sweep_old_assistants", "sweep_old_keys")
+_OLD = (
+    "sweep_old_threads",
+    "sweep_old_messages",
+    "sweep_old_assistants",
+    "sweep_old_files",
+    "sweep_old_uploads",
+    "sweep_old_keys",
+)
 
 
 async def finish_thread(database: Database, project: str, thread_id: str) -> bool:

@@ -163,3 +163,25 @@ DELETE FROM vector_store_file WHERE (vector_store_id, project, file_id) IN (
   SELECT vector_store_id, project, file_id FROM vector_store_file
   WHERE deleted_at < :before LIMIT :slice
 ) RETURNING 1;
+-- name: sweep_old_files
+DELETE FROM file WHERE (id, project) IN (
+  SELECT id, project FROM file WHERE deleted_at < :before LIMIT :slice
+) RETURNING 1;
+
+-- name: sweep_old_uploads
+DELETE FROM upload WHERE (id, project) IN (
+  SELECT id, project FROM upload WHERE ended_at < :before LIMIT :slice
+) RETURNING 1;
+
+-- name: files_exist
+-- A guard: every file of a JSON list is there.
+SELECT 1 WHERE NOT EXISTS (
+  SELECT 1 FROM json_each(:ids) AS wanted
+  WHERE NOT EXISTS (SELECT 1 FROM file
+                    WHERE id = wanted.value AND project = :project AND deleted_at IS NULL));
+
+-- name: files_missing
+-- Which of a JSON list are not there, in its order.
+SELECT wanted.value FROM json_each(:ids) AS wanted
+WHERE NOT EXISTS (SELECT 1 FROM file
+                  WHERE id = wanted.value AND project = :project AND deleted_at IS NULL);
