@@ -31,7 +31,8 @@ from weft.domain.errors import (
 )
 from weft.wire.body import decode_query
 from weft.wire.errors import error_body
-from weft.wire.operations import PATH_IDS, TABLE, Operation
+from weft.wire.operation import Operation
+from weft.wire.operations import PATH_IDS, TABLE
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]

@@ -25,7 +25,8 @@ from weft.wire.failures import (
     Failure,
 )
 from weft.wire.openapi_30 import as_30
-from weft.wire.operations import PATH_IDS, TABLE, Operation
+from weft.wire.operation import Operation
+from weft.wire.operations import PATH_IDS, TABLE
 from weft.wire.run_requests import FollowQuery
 from weft.wire.runs import RunObject
 from weft.wire.schemas import REF, Schema, schemas
@@ -43,6 +44,7 @@ _TAGS = {
     "Messages": "What users and assistants said in a thread.",
     "Assistants": "A model with instructions and tools, ready to answer in any thread.",
     "Runs": "An assistant answering in a thread, step by step.",
+    "Vector stores": "Files that can be searched, by clients and by runs.",
     "Models": "The models that the server is configured for.",
     "Server": "What the server says of itself; needs no key.",
 }
