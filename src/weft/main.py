@@ -28,6 +28,8 @@ from weft.engine.drive import Engineering
 from weft.engine.keeper import keep
 from weft.engine.worker import EmbeddedEngine
 from weft.llm.catalog import Catalog, Endpoint
+from weft.llm.embeddings import Embedder
+from weft.llm.endpoint import EMBEDDINGS
 from weft.llm.model import ModelError
 from weft.llm.tokens import Calibration
 from weft.store import keys
@@ -67,6 +69,22 @@ def catalog(settings: Settings) -> Catalog:
     """
     try:
         return Catalog([Endpoint(**asdict(found)) for found in settings.endpoints])
+    except ModelError as error:
+        raise CannotStart(error.message) from error
+
+
+def embedder(settings: Settings) -> Embedder | None:
+    """Return who makes vectors, or None when nobody is configured.
+
+    Raises: CannotStart for an endpoint that cannot be used.
+    """
+    found = settings.embeddings
+    if found is None:
+        return None
+    how = asdict(found)
+    dimensions = how.pop("dimensions")
+    try:
+        return Embedder(Endpoint(match=how.pop("model"), path=EMBEDDINGS, **how), dimensions)
     except ModelError as error:
         raise CannotStart(error.message) from error
 
