@@ -36,6 +36,7 @@ WALKED = {
     ("file_batch_add", "SCAN wanted VIRTUAL TABLE INDEX 1:"): "the same",
     ("vector_store_file_still_in", "SCAN CONSTANT ROW"): "a SELECT without a table",
     ("vector_store_file_still_in", "SCAN json_each VIRTUAL TABLE INDEX 1:"): "a file's stores",
+    ("file_names", "SCAN wanted VIRTUAL TABLE INDEX 1:"): "the files asked for",
     (
         "vector_store_file_queue",
         "SCAN vector_store_file USING INDEX vector_store_file_queue",

@@ -126,13 +126,18 @@ async def delete_vector_store_file(call: Call[None]) -> Answer:
 
 
 async def retrieve_vector_store_file_content(call: Call[None]) -> Answer:
-    """Read the passages of a file; there are none before it is indexed.
+    """Read the text of a file as it was indexed; there is none before.
 
     Wire: GET /vector_stores/{vector_store_id}/files/{file_id}/content
     """
     await _file(call)
-    texts = await chunks.texts_of(call.rooms.database, _key(call))
-    return Answer(encode(VectorStoreFileContentResponse(data=[FileText(text) for text in texts])))
+    text, at = "", 0
+    for start, end, piece in await chunks.texts_of(call.rooms.database, _key(call)):
+        # What a passage shares with the one before it stands there once; between them is a blank.
+        text += piece[at - start :] if start < at else f"{' ' * bool(text)}{piece}"
+        at = max(at, end)
+    data = [FileText(text)] if text else []
+    return Answer(encode(VectorStoreFileContentResponse(data=data)))
 
 
 # --- batches ------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from weft.domain.errors import Unavailable
 from weft.store.chunks import sweep_chunks
 from weft.store.database import Database
-from weft.store.sweep import sweep_logs, sweep_old, sweep_threads
+from weft.store.sweep import sweep_logs, sweep_old, sweep_threads, sweep_vector_stores
 
 EVERY_S = 1.0
 OLD_EVERY = 30  # of those rounds
@@ -20,7 +20,11 @@ async def keep(database: Database, now: Callable[[], int]) -> None:
     rounds = 0
     while True:
         try:
-            while await sweep_threads(database) or await sweep_chunks(database):
+            while (
+                await sweep_threads(database)
+                or await sweep_vector_stores(database, now())
+                or await sweep_chunks(database)
+            ):
                 pass  # a slice at a time, each a write of its own: others come between
             if rounds % OLD_EVERY == 0:
                 while await sweep_logs(database, now()) or await sweep_old(database, now()):

@@ -141,7 +141,7 @@ def delete(project: str, store_id: str, now: int) -> Write:
 async def get(database: Database, project: str, store_id: str) -> StoreRow | None:
     """Return a store, or None."""
     row = await database.one("vector_store_get", {"id": store_id, "project": project})
-    return StoreRow(*row[1:], row[0]) if row else None
+    return StoreRow(*row) if row else None
 
 
 # --- files in stores ----------------------------------------------------------------------------
@@ -177,7 +177,7 @@ def set_attributes(key: FileKey, attributes: str) -> Write:
     return (
         Statement(
             "vector_store_file_set_attributes",
-            {**key._asdict(), "attributes": attributes},
+            {**key.params, "attributes": attributes},
             is_guard=True,
         ),
         chunks.set_attributes(key, json.loads(attributes)),
@@ -187,7 +187,7 @@ def set_attributes(key: FileKey, attributes: str) -> Write:
 def remove(key: FileKey, now: int) -> Write:
     """Take a file out of a store; its place stays a cursor for a day. Guard: it is there."""
     return (
-        Statement("vector_store_file_delete", {**key._asdict(), "now": now}, is_guard=True),
+        Statement("vector_store_file_delete", {**key.params, "now": now}, is_guard=True),
         *chunks.remove_file(key),
     )
 
@@ -214,9 +214,16 @@ async def forget(database: Database, project: str, file_id: str, now: int) -> Wr
     )
 
 
+async def names(database: Database, project: str, file_ids: Iterable[str]) -> dict[str, str]:
+    """Return the names of those of the files that are there."""
+    params = {"project": project, "ids": json.dumps(list(file_ids))}
+    page = await database.page("file_names", params)
+    return dict(page.rows)
+
+
 async def file(database: Database, key: FileKey) -> FileRow | None:
     """Return a file in a store, or None."""
-    row = await database.one("vector_store_file_get", key._asdict())
+    row = await database.one("vector_store_file_get", key.params)
     return FileRow(*row) if row else None
 
 
@@ -231,20 +238,25 @@ async def queue(database: Database, limit: int) -> list[tuple[FileKey, int]]:
 
 async def job(database: Database, key: FileKey) -> Job | None:
     """Return what there is to do for a file, None when it is not to be indexed."""
-    row = await database.one("vector_store_file_job", key._asdict())
+    row = await database.one("vector_store_file_job", key.params)
     return Job(*row) if row else None
 
 
 def claim(key: FileKey, was: Job) -> Statement:
     """Take a file up as the attempt after `was`. Guard: nobody else did, and it is wanted."""
     return Statement(
-        "vector_store_file_claim", {**key._asdict(), "attempt": was.attempt}, is_guard=True
+        "vector_store_file_claim", {**key.params, "attempt": was.attempt}, is_guard=True
     )
+
+
+def fence(key: FileKey, attempt: int) -> Statement:
+    """Guard of a worker's writes: the file is wanted, and still this attempt's."""
+    return Statement("vector_store_file_fence", {**key.params, "attempt": attempt}, is_guard=True)
 
 
 def release(key: FileKey, attempt: int) -> Statement:
     """Put an attempt back that ends through nobody's fault."""
-    return Statement("vector_store_file_release", {**key._asdict(), "attempt": attempt})
+    return Statement("vector_store_file_release", {**key.params, "attempt": attempt})
 
 
 def finish(
@@ -260,7 +272,7 @@ def finish(
     return Statement(
         "vector_store_file_finish",
         {
-            **key._asdict(),
+            **key.params,
             "attempt": attempt,
             "status": status,
             "usage_bytes": usage_bytes,

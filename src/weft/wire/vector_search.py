@@ -119,9 +119,7 @@ class VectorStoreSearchResultItem(Response):
     attributes: Annotated[
         dict[str, str | float | bool], Meta(description="The attributes of the file.")
     ]
-    content: Annotated[
-        list[VectorStoreSearchResultContentObject], Meta(description="The passage.")
-    ]
+    content: Annotated[list[VectorStoreSearchResultContentObject], Meta(description="The passage.")]
 
 
 class VectorStoreSearchResultsPage(Response, kw_only=True):

@@ -135,7 +135,7 @@ VECTOR_STORE_OPERATIONS: tuple[Operation, ...] = (
         "/vector_stores/{vector_store_id}/files/{file_id}/content",
         "Vector stores",
         "Read the text of a file",
-        "Reads the text of a file as it is searched: its passages, with what they share.",
+        "Reads the text of a file as it was indexed; there is none before.",
         VectorStoreFileContentResponse,
     ),
     Operation(

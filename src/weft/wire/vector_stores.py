@@ -268,7 +268,7 @@ class VectorStoreFileContentResponse(Response, kw_only=True):
     """The text of a file as it is searched."""
 
     object: Literal["vector_store.file_content.page"] = "vector_store.file_content.page"
-    data: Annotated[list[FileText], Meta(description="Its passages, in order.")]
+    data: Annotated[list[FileText], Meta(description="The text, in one piece.")]
     has_more: Annotated[bool, Meta(description="Whether there is another page: there is none.")] = (
         False
     )

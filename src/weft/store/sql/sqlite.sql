@@ -120,6 +120,11 @@ WHERE vector_store_file.deleted_at IS NOT NULL
    OR vector_store_file.overlap_tokens <> excluded.overlap_tokens
    OR vector_store_file.attributes <> excluded.attributes;
 
+-- name: file_names
+-- The names of those files of a JSON list that are there.
+SELECT file.id, file.filename FROM json_each(:ids) AS wanted
+JOIN file ON file.id = wanted.value AND file.project = :project AND file.deleted_at IS NULL;
+
 -- name: vector_store_file_still_in
 -- A guard: a file is in no other stores than those of a JSON list.
 SELECT 1 WHERE NOT EXISTS (

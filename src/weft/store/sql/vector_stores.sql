@@ -8,8 +8,8 @@ INSERT INTO vector_store (id, project, created_at, last_active_at, expires_days,
 VALUES (:id, :project, :now, :now, :expires_days, :now + :expires_days * 86400, :wire);
 
 -- name: vector_store_get
-SELECT wire, id, created_at, usage_bytes, in_progress, completed, failed, cancelled,
-       last_active_at, expires_at
+SELECT id, created_at, usage_bytes, in_progress, completed, failed, cancelled,
+       last_active_at, expires_at, wire
 FROM vector_store WHERE id = :id AND project = :project AND deleted_at IS NULL;
 
 -- name: vector_store_place
@@ -184,6 +184,14 @@ WHERE vector_store_id = :vector_store_id AND project = :project AND file_id = :f
   AND EXISTS (SELECT 1 FROM vector_store
               WHERE id = :vector_store_id AND project = :project AND deleted_at IS NULL)
 RETURNING file_id;
+
+-- name: vector_store_file_fence
+-- Goes first in every write of a worker: refused once the file is not wanted, or another's.
+SELECT 1 FROM vector_store_file
+WHERE vector_store_id = :vector_store_id AND project = :project AND file_id = :file_id
+  AND status = 'in_progress' AND deleted_at IS NULL AND attempt = :attempt
+  AND EXISTS (SELECT 1 FROM vector_store
+              WHERE id = :vector_store_id AND project = :project AND deleted_at IS NULL);
 
 -- name: vector_store_file_release
 -- The server stops, and nobody is to blame: the try does not count.
