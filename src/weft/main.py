@@ -33,6 +33,8 @@ from weft.llm.endpoint import EMBEDDINGS
 from weft.llm.model import ModelError
 from weft.llm.tokens import Calibration
 from weft.store import keys
+from weft.store.blobs import FOLDER, Folder
+from weft.store.contents import Contents
 from weft.store.database import Refused, Statement
 from weft.store.folder import DATABASE, FolderLock, database_in
 from weft.store.sqlite import Sqlite, backup, migrate
@@ -97,6 +99,8 @@ async def opened(settings: Settings) -> AsyncIterator[Rooms]:
     for step in migrate(path):
         logger.info("applied migration %s", step)
     database = Sqlite(path)
+    contents = Contents(database, Folder(settings.data_path / FOLDER), now)
+    await contents.begin()
     ids = Ids(now_us)
     tools = Engineering(
         database,
@@ -108,16 +112,17 @@ async def opened(settings: Settings) -> AsyncIterator[Rooms]:
         settings.run_expires_s,
     )
     work = [
-        asyncio.create_task(keep(database, now)),
+        asyncio.create_task(keep(database, contents, now)),
         asyncio.create_task(EmbeddedEngine(tools).work()),
     ]
     try:
-        yield Rooms(database, ids, now, tuple(models.names()), settings.run_expires_s)
+        yield Rooms(database, contents, ids, now, tuple(models.names()), settings.run_expires_s)
     finally:
         for task in work:
             task.cancel()
         await asyncio.gather(*work, return_exceptions=True)
         await models.close()
+        await contents.close()
         await database.close()
 
 

@@ -204,7 +204,17 @@ async def test_parts_keep_their_bytes_until_their_upload_ends(
     database: Database, contents: Contents, root: Path
 ) -> None:
     await database.write(
-        (uploads.insert(P, "upload_a", size_bytes=8, expires_at=NOW + 9, now=NOW, wire="<a>"),)
+        (
+            uploads.insert(
+                P,
+                "upload_a",
+                size_bytes=8,
+                expires_at=NOW + 9,
+                file_expires_after_s=None,
+                now=NOW,
+                wire="<a>",
+            ),
+        )
     )
     for number, data in enumerate((b"left", b"right", b"left")):
         async with contents.arriving() as arrival:
@@ -224,6 +234,6 @@ async def test_parts_keep_their_bytes_until_their_upload_ends(
     await database.write(uploads.end(P, "upload_a", "cancelled", NOW, "<gone>"))
     await sweep(contents)
     assert lying(root) == []
-    assert await uploads.get(database, P, "upload_a") == ("<gone>", "cancelled")
+    assert await uploads.get(database, P, "upload_a") == ("<gone>", None)
     with pytest.raises(Refused):
         await database.write(uploads.end(P, "upload_a", "completed", NOW, "<done>"))

@@ -3,9 +3,11 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Generic, NamedTuple, TypeVar
 
+from weft.domain.errors import BadRequest
 from weft.domain.ids import Ids
-from weft.store import idempotency
-from weft.store.database import Database, Statement
+from weft.store import files, idempotency
+from weft.store.contents import Content, Contents, Reading
+from weft.store.database import Database, Refused, Statement
 from weft.store.runs import RunKey
 
 B = TypeVar("B", covariant=True)
@@ -17,6 +19,7 @@ class Rooms(NamedTuple):
     """What every function may use. `now` gives unix seconds; a run has `run_expires_s`."""
 
     database: Database
+    contents: Contents
     ids: Ids
     now: Callable[[], int]
     model_names: tuple[str, ...] = ()
@@ -30,6 +33,14 @@ class Follow(NamedTuple):
     after: int
 
 
+class Download(NamedTuple):
+    """Instead of the body: the bytes of a file from `start` to `stop` (exclusive)."""
+
+    reading: Reading
+    start: int
+    stop: int
+
+
 class Answer(NamedTuple):
     """A body, JSON for all but people, its status and headers of its own."""
 
@@ -37,6 +48,7 @@ class Answer(NamedTuple):
     status: int = 200
     headers: Headers = ()
     follow: Follow | None = None
+    download: Download | None = None
     content_type: bytes = b"application/json"
 
 
@@ -48,9 +60,23 @@ class IdempotencyKey(NamedTuple):
 
 
 class Call(Generic[B]):
-    """One request that was let in and checked."""
+    """One request that was let in and checked.
 
-    __slots__ = ("body", "headers", "idempotency_key", "path", "project", "query", "rooms")
+    `content` is the file that came with it, durable; only what `commit` stores makes it stay.
+    `file_ids` are the files that the body refers to: they must be there when it is stored.
+    """
+
+    __slots__ = (
+        "body",
+        "content",
+        "file_ids",
+        "headers",
+        "idempotency_key",
+        "path",
+        "project",
+        "query",
+        "rooms",
+    )
 
     def __init__(
         self,
@@ -61,6 +87,7 @@ class Call(Generic[B]):
         body: B,
         headers: Mapping[bytes, bytes],
         idempotency_key: IdempotencyKey | None,
+        content: Content | None = None,
     ) -> None:
         self.rooms = rooms
         self.project = project
@@ -69,14 +96,25 @@ class Call(Generic[B]):
         self.body = body
         self.headers = headers
         self.idempotency_key = idempotency_key
+        self.content = content
+        self.file_ids: list[str] = []
+
+    @property
+    def arrived(self) -> Content:
+        """The file that came with the request."""
+        assert self.content is not None  # noqa: S101  # operations with a form always have one
+        return self.content
 
     async def commit(
         self, answer: Answer, *statements: Statement, wakes: tuple[str, ...] = ()
     ) -> Answer:
         """Store what was done, with the answer if it may be asked for again, and return it.
 
-        Raises: store.database.Refused when a guard refused; nothing is stored then.
+        Raises: store.database.Refused when a guard refused, BadRequest when a file is not there
+        that the body refers to; nothing is stored then.
         """
+        if self.file_ids:
+            statements = (files.exist(self.project, self.file_ids), *statements)
         if self.idempotency_key is not None:
             remembered = idempotency.remember(
                 self.project,
@@ -86,5 +124,11 @@ class Call(Generic[B]):
                 self.rooms.now(),
             )
             statements = (*statements, remembered)
-        await self.rooms.database.write(statements, wakes=wakes)
+        try:
+            await self.rooms.database.write(statements, wakes=wakes)
+        except Refused as refused:
+            if refused.guard != "files_exist":
+                raise
+            missing = await files.missing(self.rooms.database, self.project, self.file_ids)
+            raise BadRequest.files_missing(missing) from None
         return answer

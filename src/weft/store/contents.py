@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from weft.domain.errors import Unavailable
-from weft.store.blobs import Blobs, Sink, new_location
+from weft.store.blobs import Blobs, Sink, Source, new_location
 from weft.store.database import Database, Statement, Write
 
 T = TypeVar("T")
@@ -63,12 +63,15 @@ def keep(content: Content) -> Write:
 class Arrival:
     """Bytes on their way in. Memory: three pieces at most."""
 
-    def __init__(self, threads: ThreadPoolExecutor, location: str, sink: Sink) -> None:
+    def __init__(
+        self, threads: ThreadPoolExecutor, location: str, sink: Sink, *, with_md5: bool
+    ) -> None:
         self.location = location
         self.bytes = 0
         self._threads = threads
         self._sink = sink
         self._hash = hashlib.sha256()
+        self._md5 = hashlib.md5(usedforsecurity=False) if with_md5 else None
         self._waiting = bytearray()
         self._writing: asyncio.Future[None] | None = None
         self._lock = threading.Lock()
@@ -90,6 +93,11 @@ class Arrival:
         await self._settle()
         await _in_thread(self._threads, self._finish)
         return Content(self._hash.hexdigest(), self.location, self.bytes)
+
+    @property
+    def md5(self) -> str | None:
+        """The MD5 of what was finished, hexadecimal, if it was asked for."""
+        return None if self._md5 is None else self._md5.hexdigest()
 
     async def close(self) -> None:
         """Let go, finished or not, once no thread is writing."""
@@ -114,6 +122,8 @@ class Arrival:
         with self._lock:
             if not self._is_closed:  # whoever wrote was cancelled meanwhile
                 self._hash.update(piece)
+                if self._md5 is not None:
+                    self._md5.update(piece)
                 self._sink.write(piece)
 
     def _finish(self) -> None:
@@ -124,6 +134,29 @@ class Arrival:
         with self._lock:
             self._is_closed = True
             self._sink.close()
+
+
+class Reading:
+    """Bytes on their way out."""
+
+    def __init__(self, threads: ThreadPoolExecutor, source: Source) -> None:
+        self._threads = threads
+        self._source = source
+
+    async def pieces(self, start: int, stop: int) -> AsyncIterator[bytes]:
+        """Yield bytes `start` to `stop` (exclusive). Raises: Unavailable."""
+        at = start
+        while at < stop:
+            size = min(PIECE_BYTES, stop - at)
+            piece = await _in_thread(self._threads, self._source.read, at, size)
+            if not piece:
+                raise Unavailable("The bytes of the file are fewer than they were.")
+            at += len(piece)
+            yield piece
+
+    def close(self) -> None:
+        """Let go."""
+        self._source.close()
 
 
 class Contents:
@@ -140,7 +173,7 @@ class Contents:
         await self._database.write((Statement("blob_abandon_all", {}),))
 
     @asynccontextmanager
-    async def arriving(self) -> AsyncIterator[Arrival]:
+    async def arriving(self, *, with_md5: bool = False) -> AsyncIterator[Arrival]:
         """Take bytes. What is not kept (`keep`) when the block ends is removed.
 
         Raises: Unavailable when the disk cannot take them; TimeoutError after a day.
@@ -153,7 +186,7 @@ class Contents:
         try:
             async with asyncio.timeout(ARRIVES_WITHIN_S):
                 sink = await _in_thread(self._threads, self._blobs.create, location)
-                arrival = Arrival(self._threads, location, sink)
+                arrival = Arrival(self._threads, location, sink, with_md5=with_md5)
                 yield arrival
         finally:
             await asyncio.shield(self._abandon(location, arrival))
@@ -164,30 +197,24 @@ class Contents:
             await arrival.close()
         await self._database.write((Statement("blob_abandon", {"location": location}),))
 
-    @asynccontextmanager
-    async def reading(
-        self, location: str, start: int, stop: int
-    ) -> AsyncIterator[AsyncIterator[bytes]]:
-        """Open bytes `start` to `stop` (exclusive); they come in pieces, whatever is removed.
+    async def open(self, location: str) -> "Reading":
+        """Open what lies at a location; it can be read also when it is removed meanwhile.
 
         Raises: FileNotFoundError; Unavailable.
         """
         source = await _in_thread(self._threads, self._blobs.open, location)
+        return Reading(self._threads, source)
 
-        async def pieces() -> AsyncIterator[bytes]:
-            at = start
-            while at < stop:
-                size = min(PIECE_BYTES, stop - at)
-                piece = await _in_thread(self._threads, source.read, at, size)
-                if not piece:
-                    raise Unavailable("The file's bytes are shorter than they were.")
-                at += len(piece)
-                yield piece
-
+    @asynccontextmanager
+    async def reading(
+        self, location: str, start: int, stop: int
+    ) -> AsyncIterator[AsyncIterator[bytes]]:
+        """Give bytes `start` to `stop` (exclusive) in pieces, within the block. See `open`."""
+        opened = await self.open(location)
         try:
-            yield pieces()
+            yield opened.pieces(start, stop)
         finally:
-            source.close()
+            opened.close()
 
     @asynccontextmanager
     async def path(self, location: str) -> AsyncIterator[Path]:

@@ -5,6 +5,8 @@ from typing import NamedTuple
 from weft.store.contents import Content
 from weft.store.database import Database, Statement, Write
 
+OVERDUE = 100  # uploads looked at in one go
+
 
 class Part(NamedTuple):
     """A part that has arrived, and where its bytes lie."""
@@ -15,7 +17,14 @@ class Part(NamedTuple):
 
 
 def insert(
-    project: str, upload_id: str, *, size_bytes: int, expires_at: int, now: int, wire: str
+    project: str,
+    upload_id: str,
+    *,
+    size_bytes: int,
+    expires_at: int,
+    file_expires_after_s: int | None,
+    now: int,
+    wire: str,
 ) -> Statement:
     """A new upload, pending."""
     return Statement(
@@ -26,6 +35,7 @@ def insert(
             "created_at": now,
             "bytes": size_bytes,
             "expires_at": expires_at,
+            "file_expires_after_s": file_expires_after_s,
             "wire": wire,
         },
     )
@@ -57,8 +67,8 @@ def end(project: str, upload_id: str, status: str, now: int, wire: str) -> Write
     )
 
 
-async def get(database: Database, project: str, upload_id: str) -> tuple[str, str] | None:
-    """Return the wire form of an upload and its status, or None."""
+async def get(database: Database, project: str, upload_id: str) -> tuple[str, int | None] | None:
+    """Return the wire form of an upload, and after how many seconds its file expires, or None."""
     row = await database.one("upload_get", {"id": upload_id, "project": project})
     return (row[0], row[1]) if row else None
 
@@ -67,3 +77,9 @@ async def parts(database: Database, project: str, upload_id: str) -> dict[str, P
     """Return the parts of a pending upload by their ids."""
     page = await database.page("upload_parts", {"upload_id": upload_id, "project": project})
     return {row[0]: Part(*row) for row in page.rows}
+
+
+async def overdue(database: Database, now: int) -> list[tuple[str, str, str]]:
+    """Return pending uploads whose time is over, as (project, id, wire): a slice of them."""
+    page = await database.page("upload_overdue", {"now": now, "limit": OVERDUE})
+    return [(row[0], row[1], row[2]) for row in page.rows]

@@ -8,6 +8,8 @@ ASSISTANT_ID = "asst_abc123"
 
 RUN_ID = "run_abc123"
 STEP_ID = "step_abc123"
+FILE_ID = "file-abc123"
+UPLOAD_ID = "upload_abc123"
 
 # Values of the path parameters, where an example names no others.
 IDS = {
@@ -16,6 +18,8 @@ IDS = {
     "assistant_id": ASSISTANT_ID,
     "run_id": RUN_ID,
     "step_id": STEP_ID,
+    "file_id": FILE_ID,
+    "upload_id": UPLOAD_ID,
     "model": "weft-demo",
 }
 

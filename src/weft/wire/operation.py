@@ -1,10 +1,11 @@
-"""One operation: what there is, where it stands, what it takes and gives."""
+"""What an operation is; `operations` has the table of them."""
 
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 import msgspec
 
 from weft.wire.body import Body
+from weft.wire.form import Form
 from weft.wire.names import snake
 
 Method: TypeAlias = Literal["GET", "POST", "DELETE"]
@@ -19,8 +20,8 @@ class Operation(NamedTuple):
     tag: str
     summary: str
     description: str
-    response: type[msgspec.Struct]
-    body: Body[Any, Any] | None = None
+    response: type[msgspec.Struct] | None  # None: bytes, not JSON
+    body: Body[Any, Any] | Form[Any] | None = None
     query: type[msgspec.Struct] | None = None
     is_extension: bool = False
     is_streamed: bool = False  # the client may ask for events instead

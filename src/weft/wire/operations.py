@@ -13,6 +13,7 @@ from weft.wire.assistants import (
     ModifyAssistantRequest,
 )
 from weft.wire.body import Body
+from weft.wire.file_operations import FILE_OPERATIONS
 from weft.wire.messages import (
     CreateMessageRequest,
     ListMessagesQuery,
@@ -60,6 +61,7 @@ PATH_IDS = {
     "step_id": "step",
     "vector_store_id": "vs",
     "batch_id": "vsfb",
+    "upload_id": "upload",
 }
 
 TABLE: tuple[Operation, ...] = (
@@ -307,6 +309,7 @@ TABLE: tuple[Operation, ...] = (
         RunStepObject,
         query=IncludeQuery,
     ),
+    *FILE_OPERATIONS,
     Operation(
         "listModels",
         "GET",

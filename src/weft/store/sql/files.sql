@@ -127,11 +127,11 @@ ORDER BY created_at DESC, id DESC LIMIT :limit;
 -- === uploads ==============================================================================
 
 -- name: upload_insert
-INSERT INTO upload (id, project, created_at, status, bytes, expires_at, wire)
-VALUES (:id, :project, :created_at, 'pending', :bytes, :expires_at, :wire);
+INSERT INTO upload (id, project, created_at, status, bytes, expires_at, file_expires_after_s, wire)
+VALUES (:id, :project, :created_at, 'pending', :bytes, :expires_at, :file_expires_after_s, :wire);
 
 -- name: upload_get
-SELECT wire, status FROM upload WHERE id = :id AND project = :project;
+SELECT wire, file_expires_after_s FROM upload WHERE id = :id AND project = :project;
 
 -- name: upload_end
 -- Completed, cancelled or expired: whoever is first decides.

@@ -51,6 +51,7 @@ CREATE TABLE upload (
   bytes       INTEGER NOT NULL,                -- how many the parts must hold together
   expires_at  INTEGER NOT NULL,                -- when it ends by itself while it is pending
   ended_at    INTEGER,                         -- completed, cancelled or expired: kept for a day
+  file_expires_after_s INTEGER,                -- of the file that it becomes
   wire        TEXT    NOT NULL,
   PRIMARY KEY (id, project)
 ) STRICT;
