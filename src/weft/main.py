@@ -25,6 +25,7 @@ from weft.api.protocol import Protocol
 from weft.config import Settings
 from weft.domain.ids import Ids
 from weft.engine.drive import Engineering
+from weft.engine.indexing import Indexing, IndexingEngine
 from weft.engine.keeper import keep
 from weft.engine.worker import EmbeddedEngine
 from weft.llm.catalog import Catalog, Endpoint
@@ -94,7 +95,7 @@ def embedder(settings: Settings) -> Embedder | None:
 @contextlib.asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[Rooms]:
     """Open the store, brought up to date, with its chores running; close it in the end."""
-    models = catalog(settings)
+    models, vectors = catalog(settings), embedder(settings)
     path = database_in(settings.data_path)
     for step in migrate(path):
         logger.info("applied migration %s", step)
@@ -110,18 +111,30 @@ async def opened(settings: Settings) -> AsyncIterator[Rooms]:
         Calibration(),
         settings.max_prompt_tokens,
         settings.run_expires_s,
+        vectors,
     )
     work = [
         asyncio.create_task(keep(database, contents, now)),
         asyncio.create_task(EmbeddedEngine(tools).work()),
+        asyncio.create_task(IndexingEngine(Indexing(database, contents, vectors)).work()),
     ]
     try:
-        yield Rooms(database, contents, ids, now, tuple(models.names()), settings.run_expires_s)
+        yield Rooms(
+            database,
+            contents,
+            ids,
+            now,
+            tuple(models.names()),
+            settings.run_expires_s,
+            vectors,
+        )
     finally:
         for task in work:
             task.cancel()
         await asyncio.gather(*work, return_exceptions=True)
         await models.close()
+        if vectors is not None:
+            await vectors.close()
         await contents.close()
         await database.close()
 

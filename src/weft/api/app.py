@@ -14,7 +14,18 @@ from contextlib import aclosing
 from random import getrandbits
 from typing import Any, NamedTuple
 
-from weft.api import assistants, files, messages, meta, models, runs, threads, uploads
+from weft.api import (
+    assistants,
+    files,
+    messages,
+    meta,
+    models,
+    runs,
+    threads,
+    uploads,
+    vector_store_files,
+    vector_stores,
+)
 from weft.api.call import Answer, Call, Download, Follow, Rooms
 from weft.api.door import Door
 from weft.api.forms import boundary_of, read_form
@@ -45,7 +56,17 @@ Function = Callable[[Call[Any]], Awaitable[Answer]]
 # From here on a body is checked beside the loop: to find the fault in 32 MB takes seconds.
 LARGE_BODY_BYTES = 64 * 1024
 
-RESOURCES = (threads, messages, assistants, runs, files, uploads, models)
+RESOURCES = (
+    threads,
+    messages,
+    assistants,
+    runs,
+    files,
+    uploads,
+    models,
+    vector_stores,
+    vector_store_files,
+)
 # Of a form beyond its file: fields, heads and boundaries.
 FORM_BYTES = 256 * 1024
 

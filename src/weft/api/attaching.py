@@ -11,7 +11,7 @@ from weft.api.filling import new_files, new_store, refused_store
 from weft.domain.errors import BadRequest, NotFound
 from weft.store import threads as thread_store
 from weft.store import vector_stores as store
-from weft.store.database import Statement, Write
+from weft.store.database import Statement
 from weft.store.vector_stores import INDEXING
 from weft.wire.messages import AttachmentToolCode, AttachmentToolFileSearch, CreateMessageRequest
 from weft.wire.shapes import encode

@@ -3,9 +3,10 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from weft.domain.errors import BadRequest
+from weft.domain.errors import BadRequest, NotFound
 from weft.domain.ids import Ids
-from weft.store import files, idempotency
+from weft.llm.embeddings import Embedder
+from weft.store import files, idempotency, vector_stores
 from weft.store.contents import Content, Contents, Reading
 from weft.store.database import Database, Refused, Statement
 from weft.store.runs import RunKey
@@ -24,6 +25,7 @@ class Rooms(NamedTuple):
     now: Callable[[], int]
     model_names: tuple[str, ...] = ()
     run_expires_s: int = 600
+    embedder: Embedder | None = None
 
 
 class Follow(NamedTuple):
@@ -63,7 +65,8 @@ class Call(Generic[B]):
     """One request that was let in and checked.
 
     `content` is the file that came with it, durable; only what `commit` stores makes it stay.
-    `file_ids` are the files that the body refers to: they must be there when it is stored.
+    `file_ids` and `vector_store_ids` are what the body refers to: it must be there when it is
+    stored.
     """
 
     __slots__ = (
@@ -76,6 +79,7 @@ class Call(Generic[B]):
         "project",
         "query",
         "rooms",
+        "vector_store_ids",
     )
 
     def __init__(
@@ -98,6 +102,7 @@ class Call(Generic[B]):
         self.idempotency_key = idempotency_key
         self.content = content
         self.file_ids: list[str] = []
+        self.vector_store_ids: list[str] = []
 
     @property
     def arrived(self) -> Content:
@@ -111,8 +116,11 @@ class Call(Generic[B]):
         """Store what was done, with the answer if it may be asked for again, and return it.
 
         Raises: store.database.Refused when a guard refused, BadRequest when a file is not there
-        that the body refers to; nothing is stored then.
+        that the body refers to, NotFound when a vector store is not; nothing is stored then.
         """
+        if self.vector_store_ids:
+            alive = (vector_stores.alive(self.project, each) for each in self.vector_store_ids)
+            statements = (*alive, *statements)
         if self.file_ids:
             statements = (files.exist(self.project, self.file_ids), *statements)
         if self.idempotency_key is not None:
@@ -127,8 +135,18 @@ class Call(Generic[B]):
         try:
             await self.rooms.database.write(statements, wakes=wakes)
         except Refused as refused:
-            if refused.guard != "files_exist":
-                raise
-            missing = await files.missing(self.rooms.database, self.project, self.file_ids)
-            raise BadRequest.files_missing(missing) from None
+            raise await self._explained(refused) from None
         return answer
+
+    async def _explained(self, refused: Refused) -> Refused | BadRequest | NotFound:
+        """Return what is missing of what the body refers to, or the refusal of another guard."""
+        database = self.rooms.database
+        if refused.guard == "files_exist":
+            return BadRequest.files_missing(
+                await files.missing(database, self.project, self.file_ids)
+            )
+        if refused.guard == "vector_store_alive":
+            for store_id in self.vector_store_ids:
+                if await vector_stores.get(database, self.project, store_id) is None:
+                    return NotFound.object("vector store", store_id)
+        return refused

@@ -8,10 +8,12 @@ from weft.api.call import Answer, Call, Download
 from weft.api.paging import PAGE_BYTES, Listing, answer_page
 from weft.domain.errors import NotFound, RangeNotSatisfiable
 from weft.store import files as store
+from weft.store import vector_stores
 from weft.store.contents import keep
 from weft.store.database import Page, Refused
 from weft.store.files import Stored
 from weft.store.places import Bounds
+from weft.store.vector_stores import INDEXING
 from weft.wire.files import (
     CreateFileRequest,
     DeleteFileResponse,
@@ -92,18 +94,23 @@ async def retrieve_file(call: Call[None]) -> Answer:
 
 
 async def delete_file(call: Call[None]) -> Answer:
-    """Erase a file; its bytes go when no other file has the same.
+    """Erase a file, also from vector stores; its bytes go when no other file has the same.
 
     Wire: DELETE /files/{file_id}
     """
     file_id = call.path["file_id"]
-    delete = store.delete(call.project, file_id, call.rooms.now())
-    try:
-        return await call.commit(Answer(encode(DeleteFileResponse(id=file_id))), *delete)
-    except Refused as refused:
-        if refused.guard != "file_delete":
-            raise
-        raise NotFound.file(file_id) from None
+    now = call.rooms.now()
+    answer = Answer(encode(DeleteFileResponse(id=file_id)))
+    while True:
+        delete = await vector_stores.delete_file(call.rooms.database, call.project, file_id, now)
+        try:
+            return await call.commit(answer, *delete, wakes=(INDEXING,))
+        except Refused as refused:
+            if refused.guard == "file_delete":
+                raise NotFound.file(file_id) from None
+            if refused.guard != "vector_store_file_still_in":
+                raise
+            # A store has got it meanwhile: it goes from there too.
 
 
 async def download_file(call: Call[None]) -> Answer:

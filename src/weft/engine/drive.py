@@ -25,6 +25,7 @@ from weft.engine.ending import close_open, end, replace, used
 from weft.engine.gather import batches
 from weft.engine.journal import Ended, Journal
 from weft.engine.turn import Turn
+from weft.llm.embeddings import Embedder
 from weft.llm.model import FinishReason, Model, ModelError
 from weft.llm.tokens import Calibration
 from weft.store import messages as message_store
@@ -70,6 +71,8 @@ class Engineering(NamedTuple):
     calibration: Calibration
     max_prompt_tokens: int
     run_expires_s: int
+    embedder: Embedder | None = None
+    indexing_wait_s: float = 60.0  # how long a run waits for files that are being indexed
 
 
 async def drive(tools: Engineering, key: RunKey) -> None:

@@ -6,8 +6,8 @@ import logging
 from collections.abc import Callable
 
 from weft.domain.errors import Unavailable
-from weft.store.chunks import sweep_chunks
 from weft.store import uploads
+from weft.store.chunks import sweep_chunks
 from weft.store.contents import Contents
 from weft.store.database import Database, Refused
 from weft.store.sweep import (

@@ -2,7 +2,7 @@
 
 import contextlib
 
-from weft.store import files, vector_stores
+from weft.store import vector_stores
 from weft.store.database import Database, Refused, Statement, Write
 
 SLICE = 1000  # rows in one transaction: some milliseconds
@@ -93,8 +93,13 @@ async def sweep_files(database: Database, now: int) -> bool:
     """Delete a slice of the files that have expired; say whether there was any."""
     page = await database.page("file_overdue", {"now": now, "limit": SLICE})
     for project, file_id in page.rows:
-        with contextlib.suppress(Refused):  # a client deleted it meanwhile
-            await database.write(files.delete(project, file_id, now))
+        with contextlib.suppress(
+            Refused
+        ):  # somebody was faster: next time
+            await database.write(
+                await vector_stores.delete_file(database, project, file_id, now),
+                wakes=(vector_stores.INDEXING,),
+            )
     return bool(page.rows)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple, TypeAlias
 
 from weft.store import chunks
+from weft.store import files as file_store
 from weft.store.chunks import FileKey
 from weft.store.database import Database, Row, Statement, Write
 
@@ -192,10 +193,11 @@ def remove(key: FileKey, now: int) -> Write:
     )
 
 
-async def forget(database: Database, project: str, file_id: str, now: int) -> Write:
-    """Return the statements that take a file out of every store: part of its deletion.
+async def delete_file(database: Database, project: str, file_id: str, now: int) -> Write:
+    """Return the statements that delete a file and take it out of every store.
 
-    Guard (`vector_store_file_still_in`): no store has got it since; ask for them again then.
+    Guards: it is there (`file_delete`); no store has got it since (`vector_store_file_still_in`):
+    ask for them again then.
     """
     params = {"project": project, "file_id": file_id}
     page = await database.page("vector_store_file_stores", params)
@@ -206,6 +208,7 @@ async def forget(database: Database, project: str, file_id: str, now: int) -> Wr
         for statement in chunks.remove_file(FileKey(project, store_id, file_id))
     )
     return (
+        *file_store.delete(project, file_id, now),
         Statement(
             "vector_store_file_still_in", {**params, "stores": json.dumps(stores)}, is_guard=True
         ),

@@ -10,6 +10,8 @@ RUN_ID = "run_abc123"
 STEP_ID = "step_abc123"
 FILE_ID = "file-abc123"
 UPLOAD_ID = "upload_abc123"
+VECTOR_STORE_ID = "vs_abc123"
+BATCH_ID = "vsfb_abc123"
 
 # Values of the path parameters, where an example names no others.
 IDS = {
@@ -20,6 +22,8 @@ IDS = {
     "step_id": STEP_ID,
     "file_id": FILE_ID,
     "upload_id": UPLOAD_ID,
+    "vector_store_id": VECTOR_STORE_ID,
+    "batch_id": BATCH_ID,
     "model": "weft-demo",
 }
 
