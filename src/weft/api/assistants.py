@@ -1,5 +1,6 @@
 """Assistants."""
 
+from weft.api.attaching import made_resources, name_stores, wakes
 from weft.api.call import Answer, Call
 from weft.api.paging import PAGE_BYTES, Listing, answer_page
 from weft.domain.errors import NotFound
@@ -20,8 +21,10 @@ from weft.wire.shapes import ListQuery, encode
 async def create_assistant(call: Call[CreateAssistantRequest]) -> Answer:
     """Wire: POST /assistants"""
     assistant_id, now = call.rooms.ids.new("asst_"), call.rooms.now()
-    wire = encode(new_assistant(call.body, assistant_id=assistant_id, now=now))
-    return await call.commit(Answer(wire), store.insert(call.project, assistant_id, now, wire))
+    found, stores = await made_resources(call, call.body.tool_resources, now)
+    wire = encode(new_assistant(call.body, found, assistant_id=assistant_id, now=now))
+    insert = store.insert(call.project, assistant_id, now, wire)
+    return await call.commit(Answer(wire), *stores, insert, wakes=wakes(stores))
 
 
 async def list_assistants(call: Call[None]) -> Answer:
@@ -48,6 +51,8 @@ async def modify_assistant(call: Call[ModifyAssistantRequest]) -> Answer:
 
     Wire: POST /assistants/{assistant_id}
     """
+    if call.body.tool_resources:
+        name_stores(call, call.body.tool_resources)
     while True:
         was = await _wire_of(call)
         wire = encode(modified(stored.decode(was), call.body))

@@ -13,7 +13,12 @@ from weft.store import threads as thread_store
 from weft.store import vector_stores as store
 from weft.store.database import Statement
 from weft.store.vector_stores import INDEXING
-from weft.wire.messages import AttachmentToolCode, AttachmentToolFileSearch, CreateMessageRequest
+from weft.wire.messages import (
+    AttachmentToolCode,
+    AttachmentToolFileSearch,
+    CreateMessageRequest,
+    RestoreMessageRequest,
+)
 from weft.wire.shapes import encode
 from weft.wire.threads import stored as stored_thread
 from weft.wire.tools import (
@@ -33,6 +38,10 @@ from weft.wire.vector_stores import (
 
 # A store that comes into being with a thread goes with it, when nobody uses it any more.
 THREADS_OWN = VectorStoreExpirationAfter("last_active_at", 7)
+
+
+# The guards of `attach_to`: who is refused by one of them asks again.
+ATTACHING = frozenset({"thread_replace", "vector_store_touch"})
 
 
 def wakes(statements: Sequence[Statement]) -> tuple[str, ...]:
@@ -67,6 +76,24 @@ async def made_resources(
         store_id, made = new_store(call, settings, files, now)
         found.file_search = FileSearchResources([store_id])
         statements += made
+    return found, statements
+
+
+async def thread_resources(
+    call: Call[object],
+    given: ToolResourcesRequest | ToolResourcesModifyRequest | None,
+    messages: Iterable[CreateMessageRequest | RestoreMessageRequest],
+    now: int,
+) -> tuple[ToolResources, list[Statement]]:
+    """Return what a new thread has, and the statements that make it: as given, and as attached.
+
+    Restored messages bring nothing: what they refer to may be long gone.
+    Guard (`vector_store_touch`): the store that files are attached to has not expired.
+    """
+    found, statements = await made_resources(call, given, now, THREADS_OWN)
+    new = [each for each in messages if isinstance(each, CreateMessageRequest)]
+    if has_attachments(new):
+        statements += await attach(call, found, new, now)
     return found, statements
 
 

@@ -58,11 +58,12 @@ def new_store(
     return store_id, (made, store.fill(call.project, store_id, files, now))
 
 
-async def refused_store(call: Call[object], store_id: str) -> BadRequest | NotFound:
-    """Return why a store was refused that something was to be done with."""
-    if await store.get(call.rooms.database, call.project, store_id) is None:
-        return NotFound.object("vector store", store_id)
-    return BadRequest(f"Vector store '{shown(store_id)}' has expired.")
+async def refused_store(call: Call[object], *store_ids: str) -> BadRequest | NotFound:
+    """Return why one of some stores was refused that something was to be done with."""
+    for store_id in store_ids:
+        if await store.get(call.rooms.database, call.project, store_id) is None:
+            return NotFound.object("vector store", store_id)
+    return BadRequest(f"Vector store '{shown(', '.join(store_ids))}' has expired.")
 
 
 def settings_of(request: msgspec.Struct) -> Settings:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
+from weft.api.attaching import ATTACHING, attach_to, wakes
 from weft.api.call import Answer, Call
 from weft.api.paging import PAGE_BYTES, Listing, answer_page
 from weft.domain.errors import AlreadyExists, BadRequest, NotFound
@@ -37,9 +38,15 @@ async def create_message(call: Call[AnyMessage]) -> Answer:
     now = dated = call.rooms.now()
     while True:
         append = append_statements(call, thread_id, call.body, now, dated, message_id)
+        attach: list[Statement] = []
+        if call.body.attachments:
+            attach = await attach_to(call, thread_id, [call.body], now)
+        answer = Answer(append[-1].params["wire"])
         try:
-            return await call.commit(Answer(append[-1].params["wire"]), *append)
+            return await call.commit(answer, *attach, *append, wakes=wakes(attach))
         except Refused as refused:
+            if refused.guard in ATTACHING:
+                continue  # the thread or its store was changed meanwhile: look again
             if refused.guard != "message_may_append":
                 raise
         await _require_thread(call, thread_id)

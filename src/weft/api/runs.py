@@ -2,7 +2,9 @@
 
 import msgspec
 
+from weft.api.attaching import ATTACHING, attach_to, stores_of, thread_resources, use_stores
 from weft.api.call import Answer, Call
+from weft.api.filling import refused_store
 from weft.api.messages import append_statements, initial_messages
 from weft.api.paging import PAGE_BYTES, Listing, answer_page
 from weft.domain.errors import BadRequest, NotFound
@@ -14,6 +16,7 @@ from weft.store import threads as thread_store
 from weft.store.database import Page, Refused, Statement
 from weft.store.places import Bounds
 from weft.store.runs import ENGINE, RunKey, State
+from weft.store.vector_stores import INDEXING
 from weft.wire import events
 from weft.wire.assistants import AssistantObject
 from weft.wire.assistants import stored as stored_assistant
@@ -29,13 +32,14 @@ from weft.wire.runs import (
     ToolCalls,
     advance,
     new_run,
+    searches,
     step_ended,
     stored_run,
     stored_step,
 )
 from weft.wire.shapes import ListQuery, encode, merge_metadata
 from weft.wire.threads import ThreadObject, as_read
-from weft.wire.tools import resources
+from weft.wire.threads import stored as stored_thread
 
 
 def key_of(call: Call[object]) -> RunKey:
@@ -67,6 +71,8 @@ async def create_run(call: Call[CreateRunRequest]) -> Answer:
         await _require_user_message(call, thread_id)
     is_waiting = False
     while True:
+        stores = await attach_to(call, thread_id, request.additional_messages or (), now)
+        stores += await _used_stores(call, run, thread_id, assistant, now)
         messages = [
             statement
             for message in request.additional_messages or ()
@@ -75,10 +81,12 @@ async def create_run(call: Call[CreateRunRequest]) -> Answer:
             )
         ]
         try:
-            return await _queue(call, key, run, *messages, is_waiting=is_waiting)
+            return await _queue(call, key, run, *stores, *messages, is_waiting=is_waiting)
         except Refused as refused:
             if refused.guard == "idempotency_insert":
                 raise
+            if refused.guard in ATTACHING:
+                continue  # the thread or a store was changed meanwhile: look again
         await _require_thread(call, thread_id)
         active = await store.holder_of(call.rooms.database, call.project, thread_id)
         if active is not None and not request.queue_when_busy:
@@ -111,25 +119,40 @@ async def create_thread_and_run(call: Call[CreateThreadAndRunRequest]) -> Answer
     if not run.instructions and not any(message.role == "user" for message in messages):
         raise _nothing_to_answer()
     metadata = given.metadata or {} if given else {}
+    resources = request.tool_resources or (given.tool_resources if given else None)
+    found, stores = await thread_resources(call, resources, messages, now)
     thread = encode(
-        ThreadObject(
-            id=thread_id,
-            created_at=now,
-            metadata=metadata,
-            tool_resources=resources(
-                request.tool_resources or (given.tool_resources if given else None)
-            ),
-        )
+        ThreadObject(id=thread_id, created_at=now, metadata=metadata, tool_resources=found)
     )
-    return await _queue(
-        call,
-        key,
-        run,
+    if searches(run):
+        named = [*stores_of(found), *stores_of(assistant.tool_resources)]
+        stores += await use_stores(call, named, now)
+    ahead = (
+        *stores,
         thread_store.insert(call.project, thread_id, now, now, thread),
         *thread_store.index_metadata(call.project, thread_id, now, old={}, new=metadata),
         *initial_messages(call, thread_id, messages, now),
-        thread=thread,
     )
+    try:
+        return await _queue(call, key, run, *ahead, thread=thread)
+    except Refused as refused:
+        if refused.guard != "vector_store_touch":
+            raise
+        raise await refused_store(call, *stores_of(found)) from None
+
+
+async def _used_stores(
+    call: Call[object], run: RunObject, thread_id: str, assistant: AssistantObject, now: int
+) -> list[Statement]:
+    """Return the statements by which a run uses the stores of its thread and its assistant.
+
+    Raises: BadRequest for a store that has expired.
+    """
+    if not searches(run):
+        return []
+    wire = await thread_store.get(call.rooms.database, call.project, thread_id)
+    named = stores_of(stored_thread.decode(wire).tool_resources) if wire else []
+    return await use_stores(call, [*named, *stores_of(assistant.tool_resources)], now)
 
 
 async def _queue(
@@ -157,7 +180,7 @@ async def _queue(
         *begin,
         store.event(key, "thread.run.created", data),
         store.event(key, "thread.run.queued", data),
-        wakes=(ENGINE,),
+        wakes=(ENGINE, INDEXING) if ahead else (ENGINE,),
     )
 
 

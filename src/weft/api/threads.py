@@ -1,6 +1,8 @@
 """Threads."""
 
+from weft.api.attaching import name_stores, stores_of, thread_resources, wakes
 from weft.api.call import Answer, Call
+from weft.api.filling import refused_store
 from weft.api.messages import initial_messages, refuse_future
 from weft.api.paging import PAGE_BYTES, Listing, answer_page
 from weft.domain.errors import AlreadyExists, NotFound
@@ -21,7 +23,7 @@ from weft.wire.threads import (
     as_read,
     stored,
 )
-from weft.wire.tools import replace_resources, resources
+from weft.wire.tools import replace_resources
 
 
 async def create_thread(call: Call[CreateThreadRequest | RestoreThreadRequest]) -> Answer:
@@ -40,24 +42,25 @@ async def create_thread(call: Call[CreateThreadRequest | RestoreThreadRequest]) 
     else:
         thread_id, created_at = call.rooms.ids.new("thread_"), now
     metadata = request.metadata or {}
+    found, stores = await thread_resources(
+        call, request.tool_resources, () if is_restored else request.messages or (), now
+    )
     wire = encode(
-        ThreadObject(
-            id=thread_id,
-            created_at=created_at,
-            metadata=metadata,
-            tool_resources=resources(request.tool_resources),
-        )
+        ThreadObject(id=thread_id, created_at=created_at, metadata=metadata, tool_resources=found)
     )
     make = store.restore if is_restored else store.insert
     statements = (
+        *stores,
         make(call.project, thread_id, created_at, now, wire),
         *store.index_metadata(call.project, thread_id, created_at, old={}, new=metadata),
         *initial_messages(call, thread_id, request.messages or (), now),
     )
     while True:
         try:
-            return await call.commit(Answer(wire), *statements)
+            return await call.commit(Answer(wire), *statements, wakes=wakes(stores))
         except Refused as refused:
+            if refused.guard == "vector_store_touch":
+                raise await refused_store(call, *stores_of(found)) from None
             if refused.guard != "thread_restore":
                 raise
         # The id is taken; if only by what is left of a deleted thread, clear that away.
@@ -104,6 +107,8 @@ async def modify_thread(call: Call[ModifyThreadRequest]) -> Answer:
     Wire: POST /threads/{thread_id}
     """
     request, thread_id = call.body, call.path["thread_id"]
+    if request.tool_resources:
+        name_stores(call, request.tool_resources)
     while True:
         was = await _wire_of(call, thread_id)
         thread = stored.decode(was)
@@ -142,10 +147,10 @@ async def delete_thread(call: Call[None]) -> Answer:
         )
         # Who follows its run is told at once that there is nothing more to come.
         active = await run_store.active_of(call.rooms.database, call.project, thread_id)
-        wakes = (RunKey(thread_id, call.project, active).topic,) if active else ()
+        topics = (RunKey(thread_id, call.project, active).topic,) if active else ()
         answer = Answer(encode(DeleteThreadResponse(id=thread_id)))
         try:
-            return await call.commit(answer, *statements, wakes=wakes)
+            return await call.commit(answer, *statements, wakes=topics)
         except Refused:
             continue  # it was changed or deleted meanwhile: look again
 

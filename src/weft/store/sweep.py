@@ -93,9 +93,7 @@ async def sweep_files(database: Database, now: int) -> bool:
     """Delete a slice of the files that have expired; say whether there was any."""
     page = await database.page("file_overdue", {"now": now, "limit": SLICE})
     for project, file_id in page.rows:
-        with contextlib.suppress(
-            Refused
-        ):  # somebody was faster: next time
+        with contextlib.suppress(Refused):  # somebody was faster: next time
             await database.write(
                 await vector_stores.delete_file(database, project, file_id, now),
                 wakes=(vector_stores.INDEXING,),

@@ -300,6 +300,11 @@ def step_ended(
     return ended
 
 
+def searches(run: RunObject) -> bool:
+    """Say whether a run may search files."""
+    return any(isinstance(tool, FileSearchTool) for tool in run.tools)
+
+
 def is_over(run: RunObject) -> bool:
     """Say whether nothing will ever happen to a run again."""
     return run.status in TERMINAL
