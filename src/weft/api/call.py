@@ -29,10 +29,14 @@ class Rooms(NamedTuple):
 
 
 class Follow(NamedTuple):
-    """Instead of the body: the events of a run behind the event `after`, as they happen."""
+    """Instead of the body: the events of a run behind the event `after`, as they happen.
+
+    `has_passages`: steps show the text of what their searches found.
+    """
 
     key: RunKey
     after: int
+    has_passages: bool = False
 
 
 class Download(NamedTuple):

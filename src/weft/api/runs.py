@@ -7,6 +7,7 @@ from weft.api.call import Answer, Call
 from weft.api.filling import refused_store
 from weft.api.messages import append_statements, initial_messages
 from weft.api.paging import PAGE_BYTES, Listing, answer_page
+from weft.api.searched import with_passages_of
 from weft.domain.errors import BadRequest, NotFound
 from weft.domain.lifecycle import TERMINAL, NotPossible
 from weft.store import assistants as assistant_store
@@ -23,10 +24,13 @@ from weft.wire.assistants import stored as stored_assistant
 from weft.wire.run_requests import (
     CreateRunRequest,
     CreateThreadAndRunRequest,
+    IncludeQuery,
+    ListRunStepsQuery,
     ModifyRunRequest,
     SubmitToolOutputsRunRequest,
 )
 from weft.wire.runs import (
+    FunctionToolCall,
     RunObject,
     RunStepObject,
     ToolCalls,
@@ -300,17 +304,23 @@ async def submit_tool_ouputs_to_run(call: Call[SubmitToolOutputsRunRequest]) -> 
 
 async def list_run_steps(call: Call[None]) -> Answer:
     """Wire: GET /threads/{thread_id}/runs/{run_id}/steps"""
-    query: ListQuery = call.query
+    query: ListRunStepsQuery = call.query
     key = key_of(call)
     if await store.get(call.rooms.database, key) is None:
         raise await _missing(call, key)
 
     async def fetch(bounds: Bounds, limit: int) -> Page:
-        return await call.rooms.database.page(
+        page = await call.rooms.database.page(
             "run_step_list_desc" if bounds.is_descending else "run_step_list_asc",
             key.under(limit=limit, **bounds.params),
             limit_bytes=PAGE_BYTES,
         )
+        if not query.include:
+            return page
+        shown = [
+            (row[0], await with_passages_of(call.rooms.database, key, row[1])) for row in page.rows
+        ]
+        return Page([*shown], page.is_cut)
 
     place = {"thread_id": key.thread_id, "run_id": key.id}
     return await answer_page(call, query, Listing("run step", "run_step_place", place, int, fetch))
@@ -324,7 +334,10 @@ async def get_run_step(call: Call[None]) -> Answer:
         if await store.get(call.rooms.database, key) is None:
             raise await _missing(call, key)
         raise NotFound.object("run step", call.path["step_id"])
-    return Answer(row[0])
+    query: IncludeQuery = call.query
+    if not query.include:
+        return Answer(row[0])
+    return Answer(await with_passages_of(call.rooms.database, key, row[0]))
 
 
 def poll_headers(run: RunObject) -> tuple[tuple[bytes, bytes], ...]:
@@ -400,11 +413,14 @@ def _with_outputs(
     Raises: BadRequest unless each call has exactly one output and nothing else has.
     """
     assert isinstance(step.step_details, ToolCalls)  # noqa: S101  # narrows the type
-    wanted = [call.id for call in step.step_details.tool_calls]
+    functions = [
+        call for call in step.step_details.tool_calls if isinstance(call, FunctionToolCall)
+    ]
+    wanted = [call.id for call in functions]
     given = [output.tool_call_id for output in request.tool_outputs]
     if sorted(wanted) != sorted(given):
         raise BadRequest(f"Expected tool outputs for call_ids {wanted}, got {given}")
     outputs = {output.tool_call_id: output.output or "" for output in request.tool_outputs}
-    for call in step.step_details.tool_calls:
+    for call in functions:
         call.function.output = outputs[call.id]
     return step_ended(step, "completed", now)

@@ -6,12 +6,13 @@ last what this run has done so far: its messages and its tool calls with their
 outputs.
 """
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any, NamedTuple
 
 import msgspec
 
+from weft.engine.searching import MAX_ROUNDS, Search, name_for, told
 from weft.llm.model import (
     ChatMessage,
     FunctionTool,
@@ -22,9 +23,11 @@ from weft.llm.model import (
 )
 from weft.llm.tokens import Calibration, estimate_message, estimate_tools
 from weft.store import runs as store
+from weft.store import searches
 from weft.store.database import Database
 from weft.store.places import Bounds, Place
 from weft.store.runs import RunKey
+from weft.store.searches import SearchRow
 from weft.wire.messages import (
     ImageUrlPart,
     MessageContentRefusalObject,
@@ -33,6 +36,8 @@ from weft.wire.messages import (
 )
 from weft.wire.messages import stored as stored_message
 from weft.wire.runs import RunObject, RunStepObject, ToolCalls, stored_step
+from weft.wire.search_calls import MARK as SEARCHED
+from weft.wire.search_calls import FileSearchToolCall
 from weft.wire.tools import FunctionTool as DeclaredFunction
 
 SLICE = 50  # messages read at a time
@@ -50,6 +55,7 @@ async def build(
     prompt_tokens: int,
     completion_tokens: int | None,
     calibration: Calibration,
+    search: Search | None = None,
 ) -> ModelRequest:
     """Return the request for the next turn of a run.
 
@@ -62,8 +68,8 @@ async def build(
         return calibration.adjust(run.model, estimate_message(message))
 
     head = [ChatMessage(role="system", content=run.instructions)] if run.instructions else []
-    tools = offered(run)
-    tail = await own_turns(database, key)
+    tail = await own_turns(database, key, name_for(run))
+    tools = offered(run, search, tail)
     fixed = sum(map(tokens, (*head, *tail)))
     fixed += calibration.adjust(run.model, estimate_tools(tools))
     if fixed > prompt_tokens:
@@ -83,9 +89,14 @@ async def build(
     )
 
 
-def offered(run: RunObject) -> list[FunctionTool]:
-    """Return the tools that the model may call: those that something executes."""
-    return [
+def offered(
+    run: RunObject, search: Search | None = None, tail: Sequence[ChatMessage] = ()
+) -> list[FunctionTool]:
+    """Return the tools that the model may call: those that something executes.
+
+    `tail` are the run's own turns: a model that has searched often enough has to answer.
+    """
+    functions = [
         FunctionTool(
             name=tool.function.name,
             description=tool.function.description or None,
@@ -95,6 +106,10 @@ def offered(run: RunObject) -> list[FunctionTool]:
         for tool in run.tools
         if isinstance(tool, DeclaredFunction)
     ]
+    if search is None:
+        return functions
+    rounds = sum(any(call.name == search.name for call in each.tool_calls) for each in tail)
+    return functions if rounds >= MAX_ROUNDS else [search.offer, *functions]
 
 
 def chosen(
@@ -107,6 +122,11 @@ def chosen(
     if not tools:
         return "none"
     choice: str | dict[str, Any] = msgspec.to_builtins(run.tool_choice)
+    if isinstance(choice, dict) and choice["type"] == "file_search":
+        name = name_for(run)
+        if has_called or all(tool.name != name for tool in tools):
+            return "auto"
+        return {"type": "function", "function": {"name": name}}
     if isinstance(choice, dict) and choice["type"] != "function":
         return "auto"
     return "auto" if has_called and choice != "none" else choice
@@ -205,16 +225,19 @@ def as_chat(message: MessageObject) -> ChatMessage | None:
     return ChatMessage(role=message.role, content=parts)
 
 
-async def own_turns(database: Database, key: RunKey) -> list[ChatMessage]:
+async def own_turns(database: Database, key: RunKey, search_name: str) -> list[ChatMessage]:
     """Return what this run has done: its finished messages, its calls and their outputs."""
     turns: list[ChatMessage] = []
+    searched: dict[str, SearchRow] | None = None
     for wire in await store.steps(database, key):
         step = stored_step.decode(wire)
         if step.status != "completed":
             continue
         if isinstance(step.step_details, ToolCalls):
             said = turns.pop().content if turns and turns[-1].role == "assistant" else None
-            turns += _tool_turn(step.step_details, said)
+            if searched is None and SEARCHED in wire:
+                searched = await searches.of_run(database, key)
+            turns += _tool_turn(step.step_details, said, search_name, searched or {})
         else:
             turns += await _message_turn(database, key, step)
     return turns
@@ -233,15 +256,22 @@ async def _message_turn(database: Database, key: RunKey, step: RunStepObject) ->
 
 
 def _tool_turn(
-    details: ToolCalls, said: str | list[TextPart | ImagePart] | None
+    details: ToolCalls,
+    said: str | list[TextPart | ImagePart] | None,
+    search_name: str,
+    searched: Mapping[str, SearchRow],
 ) -> list[ChatMessage]:
     """Return a turn's calls with what was said ahead of them, and the outputs."""
-    calls = [
-        ToolCall(id=call.id, name=call.function.name, arguments=call.function.arguments)
-        for call in details.tool_calls
-    ]
-    outputs = [
-        ChatMessage(role="tool", content=call.function.output or "", tool_call_id=call.id)
-        for call in details.tool_calls
-    ]
+    calls: list[ToolCall] = []
+    outputs: list[ChatMessage] = []
+    for call in details.tool_calls:
+        if isinstance(call, FileSearchToolCall):
+            row = searched[call.id]
+            calls.append(ToolCall(id=call.id, name=search_name, arguments=row.arguments))
+            output = told(call, row)
+        else:
+            function = call.function
+            calls.append(ToolCall(id=call.id, name=function.name, arguments=function.arguments))
+            output = function.output or ""
+        outputs.append(ChatMessage(role="tool", content=output, tool_call_id=call.id))
     return [ChatMessage(role="assistant", content=said, tool_calls=calls), *outputs]

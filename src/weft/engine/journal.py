@@ -5,7 +5,8 @@ A run is one story with one writer. The journal keeps what the worker has open
 events that say so.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 import msgspec
@@ -17,6 +18,7 @@ from weft.store.runs import RunKey, State
 from weft.wire import events
 from weft.wire.events import PartKind, Parts
 from weft.wire.messages import (
+    FileCitation,
     IncompleteDetails,
     MessageContentRefusalObject,
     MessageContentTextObject,
@@ -25,9 +27,7 @@ from weft.wire.messages import (
     TextValue,
 )
 from weft.wire.runs import (
-    CalledFunction,
     CreatedMessage,
-    FunctionToolCall,
     LastError,
     MessageCreation,
     RunObject,
@@ -38,6 +38,8 @@ from weft.wire.runs import (
     step_ended,
 )
 from weft.wire.shapes import encode
+
+NOTHING: Mapping[int, FileCitation] = MappingProxyType({})
 
 
 class Ended(NamedTuple):
@@ -59,14 +61,19 @@ class OpenMessage:
         self.step = step
         self.message = message
         self.parts: Parts = {}
+        self.citations: list[FileCitation] = []
 
 
 def close_message(
-    message: MessageObject, parts: Parts, now: int, reason: str | None
+    message: MessageObject,
+    parts: Parts,
+    citations: Sequence[FileCitation],
+    now: int,
+    reason: str | None,
 ) -> MessageObject:
     """Return a message that ends with all it said: completed, or incomplete for a reason."""
     content: list[Part] = [
-        MessageContentTextObject(TextValue("".join(pieces), []))
+        MessageContentTextObject(TextValue("".join(pieces), [*citations]))
         if kind == "text"
         else MessageContentRefusalObject("".join(pieces))
         for kind, pieces in parts.items()
@@ -148,8 +155,22 @@ class Journal:
             store.event(self.key, "thread.run.step.in_progress", wire),
         ]
 
-    def say(self, open_message: OpenMessage, kind: PartKind, texts: list[str]) -> Statement:
-        """Return the statement that logs a batch of text, or of a refusal."""
+    def say(
+        self,
+        open_message: OpenMessage,
+        kind: PartKind,
+        texts: list[str],
+        cited: Mapping[int, FileCitation] = NOTHING,
+    ) -> Statement:
+        """Return the statement that logs a batch of text, or of a refusal.
+
+        `cited` are those of the texts that are source marks, by their place.
+        """
+        numbered = {
+            place: (number, citation)
+            for number, (place, citation) in enumerate(cited.items(), len(open_message.citations))
+        }
+        open_message.citations += cited.values()
         is_first = kind not in open_message.parts
         open_message.parts.setdefault(kind, []).extend(texts)
         data = events.message_deltas(
@@ -158,12 +179,15 @@ class Journal:
             list(open_message.parts).index(kind),
             texts,
             is_first=is_first,
+            cited=numbered,
         )
         return store.event(self.key, events.MESSAGE_DELTA, data, len(texts))
 
     def end_message(self, open_message: OpenMessage, now: int, ended: Ended) -> list[Statement]:
         """Return the statements that end a message and its step."""
-        message = close_message(open_message.message, open_message.parts, now, ended.reason)
+        message = close_message(
+            open_message.message, open_message.parts, open_message.citations, now, ended.reason
+        )
         wire = encode(message)
         return [
             store.write_message(self.key, message.id, wire),
@@ -187,16 +211,3 @@ def store_step(key: RunKey, step: RunStepObject) -> list[Statement]:
         store.replace_step(key, step.id, encode(at_rest)),
         store.event(key, events.step_event(step), encode(step)),
     ]
-
-
-def function_calls(calls: Sequence[tuple[str, str, str]]) -> ToolCalls:
-    """Return a step's details for calls of (id, name, arguments), without outputs yet."""
-    return ToolCalls(
-        [
-            FunctionToolCall(
-                id=call_id,
-                function=CalledFunction(name=name, arguments=arguments, output=None),
-            )
-            for call_id, name, arguments in calls
-        ]
-    )

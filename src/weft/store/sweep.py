@@ -12,6 +12,7 @@ _UNDER_THREAD = (
     "sweep_messages",
     "sweep_run_events",
     "sweep_run_steps",
+    "sweep_run_searches",
     "sweep_runs",
     "sweep_mark_thread",
 )

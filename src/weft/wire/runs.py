@@ -17,6 +17,7 @@ from weft.wire.run_requests import (
     ToolChoice,
     TruncationObject,
 )
+from weft.wire.search_calls import FileSearchToolCall
 from weft.wire.shapes import PAGE, CreatedAt, FirstId, HasMore, Id, LastId, Response
 from weft.wire.tools import (
     CodeInterpreterTool,
@@ -216,7 +217,8 @@ class ToolCalls(Response, tag_field="type", tag="tool_calls"):
     """A step that called tools."""
 
     tool_calls: Annotated[
-        list[FunctionToolCall], Meta(description="All calls of one turn of the model.")
+        list[FunctionToolCall | FileSearchToolCall],
+        Meta(description="All calls of one turn of the model."),
     ]
 
 

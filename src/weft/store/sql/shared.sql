@@ -277,7 +277,8 @@ WHERE id = :id AND project = :project AND deleted_at IS NOT NULL
   AND NOT EXISTS (SELECT 1 FROM message WHERE thread_id = :id AND project = :project)
   AND NOT EXISTS (SELECT 1 FROM run WHERE thread_id = :id AND project = :project)
   AND NOT EXISTS (SELECT 1 FROM run_step WHERE thread_id = :id AND project = :project)
-  AND NOT EXISTS (SELECT 1 FROM run_event WHERE thread_id = :id AND project = :project);
+  AND NOT EXISTS (SELECT 1 FROM run_event WHERE thread_id = :id AND project = :project)
+  AND NOT EXISTS (SELECT 1 FROM run_search WHERE thread_id = :id AND project = :project);
 
 -- name: sweep_next_log
 -- A run that ended more than a day ago and still has its log.

@@ -19,6 +19,12 @@ DELETE FROM run_step WHERE (thread_id, project, run_id, id) IN (
   WHERE thread_id = :id AND project = :project LIMIT :slice
 );
 
+-- name: sweep_run_searches
+DELETE FROM run_search WHERE (thread_id, project, run_id, call_id) IN (
+  SELECT thread_id, project, run_id, call_id FROM run_search
+  WHERE thread_id = :id AND project = :project LIMIT :slice
+);
+
 -- name: sweep_runs
 -- Goes after the events and steps: a worker may still be writing until its run is gone.
 DELETE FROM run WHERE (thread_id, project, id) IN (

@@ -293,3 +293,14 @@ WHERE id = :id AND project = :project AND deleted_at IS NOT NULL
                   WHERE vector_store_id = :id AND project = :project)
   AND NOT EXISTS (SELECT 1 FROM file_batch
                   WHERE vector_store_id = :id AND project = :project);
+
+-- === searches of runs =====================================================================
+
+-- name: run_search_insert
+-- A guard ahead of it has checked the run.
+INSERT INTO run_search (thread_id, project, run_id, call_id, mark, arguments, passages)
+VALUES (:thread_id, :project, :run_id, :call_id, :mark, :arguments, :passages);
+
+-- name: run_search_list
+SELECT call_id, mark, arguments, passages FROM run_search
+WHERE thread_id = :thread_id AND project = :project AND run_id = :run_id;

@@ -106,3 +106,16 @@ CREATE TABLE file_batch_file (
 
 CREATE UNIQUE INDEX file_batch_file_by_id
   ON file_batch_file (vector_store_id, project, batch_id, file_id);
+
+-- What the file searches of a run brought. The steps show which files; the passages are for the
+-- model, and for clients that ask for them.
+CREATE TABLE run_search (
+  thread_id TEXT    NOT NULL,
+  project   TEXT    NOT NULL,
+  run_id    TEXT    NOT NULL,
+  call_id   TEXT    NOT NULL,                  -- ours, so that no two calls of a run share it
+  mark      INTEGER NOT NULL,                  -- the first number of its source marks
+  arguments TEXT    NOT NULL,                  -- as the model wrote them
+  passages  TEXT    NOT NULL,                  -- JSON list of texts, in the order of the results
+  PRIMARY KEY (thread_id, project, run_id, call_id)
+) STRICT, WITHOUT ROWID;
