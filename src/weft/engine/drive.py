@@ -159,7 +159,7 @@ async def take_turn(tools: Engineering, journal: Journal, search: Search | None)
         if completion_tokens <= 0:
             await run_out(tools, key, RunIncompleteDetails("max_completion_tokens"))
             return True
-    request = await build(
+    prompt = await build(
         tools.database,
         key,
         run,
@@ -171,14 +171,14 @@ async def take_turn(tools: Engineering, journal: Journal, search: Search | None)
     sources = await sources_of(tools.database, key) if search else {}
     turn = Turn(journal, tools.ids, tools.now, search, sources)
     model = tools.models.find(run.model)
-    async with aclosing(batches(model.stream(request))) as arriving:
+    async with aclosing(batches(model.stream(prompt.request))) as arriving:
         async for batch in arriving:
             await turn.take(batch)
-    turn.settle_usage(request, tools.calibration)
+    turn.settle_usage(run.model, prompt.estimated, tools.calibration)
     searched: list[Statement] = []
     if search is not None and turn.searches and turn.finish not in _ENDS:
         # Marks go on where the conversation stands: none means two things in it.
-        mark = max([len(request.messages), *(number + 1 for number, _ in sources)])
+        mark = max([len(prompt.request.messages), *(number + 1 for number, _ in sources)])
         searched = await perform_all(tools, journal, turn, search, mark)
         if not turn.functions:
             await journal.write(*searched, *turn.end(tools.now(), Ended()))
