@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from tests.property.profiles import examples
 from weft.retrieval.words import IMPACTS, LONGEST, by_impact, query_terms, terms
+from weft.store import chunks
 
 
 @pytest.mark.parametrize(
@@ -39,11 +40,12 @@ def test_scripts_without_spaces_give_pairs_of_characters() -> None:
     assert terms("字") == ["字"]
 
 
-def test_a_query_loses_the_words_that_stand_everywhere_unless_it_has_no_others() -> None:
-    assert query_terms("How do I delete the thread?") == terms("delete thread")
-    assert query_terms("What is it?") == ["what", "is", "it"]
-    assert query_terms("thread thread Threads") == ["thread"]
-    assert query_terms("?! --") == []
+def test_a_query_may_lose_the_words_that_stand_everywhere_unless_it_has_no_others() -> None:
+    assert query_terms("How do I delete the thread?", has_common=False) == terms("delete thread")
+    assert query_terms("What is it?", has_common=False) == ["what", "is", "it"]
+    assert query_terms("Delete the", has_common=True) == [*terms("delete"), "the"]
+    assert query_terms("thread thread Threads", has_common=True) == ["thread"]
+    assert query_terms("?! --", has_common=False) == []
 
 
 def test_a_term_tells_more_the_oftener_it_stands_and_the_shorter_the_text_is() -> None:
@@ -60,7 +62,7 @@ def test_a_term_tells_more_the_oftener_it_stands_and_the_shorter_the_text_is() -
 def test_any_text_gives_terms_that_the_index_can_hold(text: str) -> None:
     """No spaces, no upper case of ASCII, none empty or long, each with one impact."""
     found = [term for group in by_impact(text) for term in group]
-    assert len(by_impact(text)) == IMPACTS
+    assert len(by_impact(text)) == IMPACTS == chunks.IMPACTS
     assert len(found) == len(set(found))
     assert set(found) == set(terms(text))
     for term in found:
