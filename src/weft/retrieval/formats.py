@@ -7,7 +7,7 @@ a small file that unpacks without end is given up, not unpacked.
 import codecs
 import re
 from collections.abc import Callable, Iterator, Mapping
-from html.parser import HTMLParser
+from html import unescape
 from pathlib import Path
 from typing import IO
 from xml.parsers import expat
@@ -17,7 +17,8 @@ from zlib import error as ZlibError  # noqa: N812  # it is a class
 from weft.retrieval.passages import PLAIN
 
 PIECE_BYTES = 1 << 16
-MOST_XML_BYTES = 200_000_000  # of one document, unpacked
+MOST_XML_BYTES = 100_000_000  # of one document, unpacked
+MOST_HTML_CHARS = 50_000_000
 MOST_PDF_PAGES = 10_000
 
 
@@ -48,55 +49,75 @@ def plain(path: Path) -> Iterator[str]:
 
 # --- HTML -------------------------------------------------------------------------------------
 
-
-_BLOCKS = """
-    address article aside blockquote br caption dd div dl dt figcaption figure footer form h1 h2 h3
-    h4 h5 h6 header hr li main nav ol option p pre section table td th title tr ul
-"""
-
-
-class _Html(HTMLParser):
-    """Collects what a reader of the page would see, a line for each block."""
-
-    BLOCKS = frozenset(_BLOCKS.split())
-    HIDDEN = frozenset({"script", "style", "template", "noscript"})
-
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self._found: list[str] = []
-        self._hidden = 0
-
-    def handle_starttag(self, tag: str, _: object) -> None:
-        """Begin a line, or hide what is not shown."""
-        self._hidden += tag in self.HIDDEN
-        if tag in self.BLOCKS:
-            self._found.append("\n")
-
-    def handle_endtag(self, tag: str) -> None:
-        """End what `handle_starttag` began."""
-        self._hidden = max(self._hidden - (tag in self.HIDDEN), 0)
-        if tag in self.BLOCKS:
-            self._found.append("\n")
-
-    def handle_data(self, data: str) -> None:
-        """Keep what is shown; line ends in the source mean nothing."""
-        if not self._hidden:
-            self._found.append(re.sub(r"\s+", " ", data))
-
-    def taken(self) -> str:
-        """Return what came since the last time."""
-        found, self._found = "".join(self._found), []
-        return re.sub(r"[ \n]*\n[ \n]*", "\n", found)
+_BLOCK_NAMES = (
+    "address article aside blockquote br caption dd div dl dt figcaption figure footer form h1 "
+    "h2 h3 h4 h5 h6 header hr li main nav ol option p pre section table td th title tr ul"
+)
+_BLOCKS = frozenset(_BLOCK_NAMES.split())
+_HIDDEN = {
+    name: re.compile(f"</{name}\\b", re.IGNORECASE)
+    for name in ("script", "style", "template", "noscript")
+}
+_TAG = re.compile(r"</?([a-zA-Z][a-zA-Z0-9]*)|<[!?]")
+_IN_TAG = re.compile(r"[>\"']")
 
 
 def html(path: Path) -> Iterator[str]:
-    """Read what a page shows."""
-    parser = _Html()
+    """Read what a page shows, a line for each block."""
+    pieces, left = [], MOST_HTML_CHARS
     for piece in plain(path):
-        parser.feed(piece)
-        yield parser.taken()
-    parser.close()
-    yield parser.taken()
+        pieces.append(piece)
+        left -= len(piece)
+        if left < 0:
+            raise Invalid(f"The page has more than {MOST_HTML_CHARS:,} characters. Split it.")
+    source = "".join(pieces)
+    lines = "".join(_shown(source)).split("\n")
+    yield "\n".join(shown for line in lines if (shown := " ".join(line.split())))
+
+
+def _shown(source: str) -> Iterator[str]:
+    """Yield the text between the tags. Every character is looked at a few times at most."""
+    at, is_pre = 0, False
+    while (begin := source.find("<", at)) >= 0:
+        yield _unescaped(source[at:begin], is_pre)
+        tag = _TAG.match(source, begin)
+        if tag is None:
+            yield "<"
+            at = begin + 1
+            continue
+        at = _end_of_tag(source, begin, tag.end())
+        if at < 0:
+            return
+        name = (tag[1] or "").lower()
+        if name in _BLOCKS:
+            yield "\n"
+        if name == "pre":
+            is_pre = source[begin + 1] != "/"
+        if name in _HIDDEN and source[begin + 1] != "/":
+            end = _HIDDEN[name].search(source, at)
+            if end is None:
+                return
+            at = end.start()
+    yield _unescaped(source[at:], is_pre)
+
+
+def _unescaped(text: str, is_pre: bool) -> str:
+    """Return text as it is shown; line ends in the source mean something only in <pre>."""
+    return unescape(text if is_pre else re.sub(r"\s+", " ", text))
+
+
+def _end_of_tag(source: str, begin: int, at: int) -> int:
+    """Return where a tag or comment ends, or -1; `at` is behind its name."""
+    if source.startswith("<!--", begin):
+        end = source.find("-->", begin + 4)
+        return end if end < 0 else end + 3
+    while (found := _IN_TAG.search(source, at)) is not None:
+        if found[0] == ">":
+            return found.end()
+        # In quotes a > is text. Quotes that are never closed are none.
+        closing = source.find(found[0], found.end())
+        at = found.end() if closing < 0 else closing + 1
+    return -1
 
 
 # --- Office documents -------------------------------------------------------------------------
@@ -159,7 +180,7 @@ def _texts(package: ZipFile, names: list[str], space: str) -> Iterator[str]:
                 for size, text in _paragraphs(part, space):
                     left -= size
                     if left < 0:
-                        raise Invalid("The document unpacks to more than 200 MB.")
+                        raise Invalid("The document unpacks to more than 100 MB.")
                     yield text
         except expat.ExpatError as fault:
             raise Invalid(f"The document is damaged: {name} is no XML ({fault}).") from fault

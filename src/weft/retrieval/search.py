@@ -1,15 +1,16 @@
 """Finds the passages of vector stores that answer a question, best first.
 
-Two rankings are fused by their ranks (reciprocal rank fusion): full text
-(BM25), and the nearness of vectors where an endpoint for embeddings is
-configured and the files were indexed with its model.
+A passage is scored in two ways: by full text (BM25, as a part of what the query's
+terms could reach at most), and by its vector (the cosine), where an endpoint for
+embeddings is configured and the file was indexed with its model. The score is the
+weighted mean of both, from 0 to 1; fusing by ranks was measured to be worse
+(docs/decisions.md), and its scores say nothing that a threshold could hold on to.
 """
 
 import asyncio
 import json
 import logging
 import math
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
@@ -19,12 +20,12 @@ from weft.llm.embeddings import Embedder
 from weft.llm.model import ModelError
 from weft.retrieval.filters import holds
 from weft.retrieval.words import query_terms
-from weft.store.chunks import ChunkRow, Index, Scored
+from weft.store.chunks import IMPACTS, ChunkRow, Index
 from weft.store.database import Database
 
-RANKED = 100  # how deep a ranking goes before it is fused, at least
+RANKED = 100  # how deep each of the two rankings goes, at least
 CANDIDATES = 400  # vectors that are compared exactly, at least
-RANK_CONSTANT = 60  # of reciprocal rank fusion: how little the first place differs from the next
+SMALL = 10_000  # chunks of a store in which even words that stand everywhere are looked up
 MOST_TERMS = 64  # of a query
 MOST_POSTINGS = 60_000  # entries of the lists of full text that one query reads
 EMBEDDING_S = 15.0  # a search does not wait longer for its vector
@@ -59,10 +60,19 @@ class Found(Struct, frozen=True, kw_only=True):
 
 # A chunk among all stores of a search: the place of its store in the list, and its number.
 _Chunk: TypeAlias = tuple[int, int]
+_Scores: TypeAlias = dict[_Chunk, float]
+
+
+class _Place(NamedTuple):
+    """A store of a search, and the files to look at; None stands for all."""
+
+    at: int
+    chunks: Index
+    files: list[str] | None
 
 
 class _Query(NamedTuple):
-    terms: list[str]
+    text: str
     space: str | None
     vector: bytes | None
 
@@ -86,20 +96,17 @@ async def search(
 
     Raises: domain.errors.Unavailable.
     """
-    indexes = [Index(database, project, store) for store in dict.fromkeys(vector_store_ids)]
-    files = [await _files(index, filters) for index in indexes]
-    asked = await _asked(embedder if ranking.embedding_weight else None, queries)
-    places = list(zip(indexes, files, strict=True))
+    stores = list(dict.fromkeys(vector_store_ids))
+    indexes = [Index(database, project, store) for store in stores]
+    places = [_Place(at, index, await _files(index, filters)) for at, index in enumerate(indexes)]
     depth = max(RANKED, limit * 2)
-    rankings: list[tuple[float, list[_Chunk]]] = []
-    for query in asked:
-        by_terms = [await _by_terms(*found, query, depth) for found in places]
-        rankings.append((ranking.text_weight, _merged(by_terms)[:depth]))
-        if query.vector is not None:
-            near = [await _by_vector(*found, query, depth) for found in places]
-            rankings.append((ranking.embedding_weight, _merged(near)[:depth]))
-    fused = [one for one in _fused(rankings) if one[0] >= ranking.score_threshold][:limit]
-    return await _shown(indexes, list(dict.fromkeys(vector_store_ids)), fused)
+    scores: _Scores = {}
+    for query in await _asked(embedder if ranking.embedding_weight else None, queries):
+        for chunk, score in (await _scored(places, query, ranking, depth)).items():
+            scores[chunk] = max(score, scores.get(chunk, 0.0))
+    best = sorted(scores, key=lambda chunk: (-scores[chunk], chunk))
+    kept = [chunk for chunk in best if scores[chunk] >= ranking.score_threshold][:limit]
+    return await _shown(places, stores, kept, scores)
 
 
 async def _files(index: Index, filters: Mapping[str, Any] | None) -> list[str] | None:
@@ -125,20 +132,39 @@ async def _asked(embedder: Embedder | None, queries: Sequence[str]) -> list[_Que
                 space = await embedder.space()
         except (ModelError, TimeoutError) as fault:
             logger.warning("a search goes by full text alone: %s", fault or "no vector in time")
-    return [
-        _Query(query_terms(query)[:MOST_TERMS], space, vector)
-        for query, vector in zip(queries, vectors, strict=True)
-    ]
+    return [_Query(text, space, vector) for text, vector in zip(queries, vectors, strict=True)]
 
 
-async def _by_terms(
-    index: Index, files: Sequence[str] | None, query: _Query, limit: int
-) -> list[Scored]:
-    if not query.terms:
-        return []
-    found = await index.term_counts(query.terms)
-    counts = await index.counts(None)
-    return await index.by_terms(_weights(found, counts.chunks), files=files, limit=limit)
+async def _scored(places: Sequence[_Place], query: _Query, ranking: Ranking, depth: int) -> _Scores:
+    """Return the chunks that either way puts in front, with their scores."""
+    by_terms: _Scores = {}
+    near: _Scores = {}
+    for place in places:
+        if ranking.text_weight or query.vector is None:
+            by_terms |= await _by_terms(place, query, depth)
+        near |= await _by_vector(place, query, depth)
+    if query.vector is None:
+        return by_terms
+    # What full text alone found is at most as near as the last that vectors found.
+    least = min(near.values(), default=0.0)
+    whole = ranking.text_weight + ranking.embedding_weight
+    return {
+        chunk: (
+            ranking.text_weight * by_terms.get(chunk, 0.0)
+            + ranking.embedding_weight * near.get(chunk, least)
+        )
+        / whole
+        for chunk in by_terms | near
+    }
+
+
+async def _by_terms(place: _Place, query: _Query, limit: int) -> _Scores:
+    chunks = (await place.chunks.counts(query.space)).chunks
+    terms = query_terms(query.text, has_common=chunks <= SMALL)[:MOST_TERMS]
+    weights = _weights(await place.chunks.term_counts(terms), chunks)
+    most = sum(weights.values()) * IMPACTS
+    found = await place.chunks.by_terms(weights, files=place.files, limit=limit)
+    return {(place.at, one.id): one.score / most for one in found}
 
 
 def _weights(found: Mapping[str, int], chunks: int) -> dict[str, float]:
@@ -157,54 +183,34 @@ def _weights(found: Mapping[str, int], chunks: int) -> dict[str, float]:
     return weights
 
 
-async def _by_vector(
-    index: Index, files: Sequence[str] | None, query: _Query, limit: int
-) -> list[Scored]:
+async def _by_vector(place: _Place, query: _Query, limit: int) -> _Scores:
     if query.space is None or query.vector is None:
-        return []
+        return {}
     candidates = max(CANDIDATES, limit * 4)
-    return await index.by_vector(
-        query.space, query.vector, files=files, limit=limit, candidates=candidates
+    found = await place.chunks.by_vector(
+        query.space, query.vector, files=place.files, limit=limit, candidates=candidates
     )
-
-
-def _merged(found: Sequence[Sequence[Scored]]) -> list[_Chunk]:
-    """Return the chunks of several stores as one ranking."""
-    scored = [(-one.score, at, one.id) for at, ones in enumerate(found) for one in ones]
-    return [(at, number) for _, at, number in sorted(scored)]
-
-
-def _fused(rankings: Sequence[tuple[float, Sequence[_Chunk]]]) -> list[tuple[float, _Chunk]]:
-    """Return the chunks of all rankings with their scores, best first.
-
-    The score is 1 for what is first everywhere.
-    """
-    most = sum(weight for weight, _ in rankings) / (RANK_CONSTANT + 1)
-    scores: defaultdict[_Chunk, float] = defaultdict(float)
-    for weight, ranked in rankings:
-        for rank, chunk in enumerate(ranked, 1):
-            scores[chunk] += weight / (RANK_CONSTANT + rank) / most
-    return sorted(((score, chunk) for chunk, score in scores.items()), key=lambda one: -one[0])
+    return {(place.at, one.id): min(max(one.score, 0.0), 1.0) for one in found}
 
 
 async def _shown(
-    indexes: Sequence[Index], stores: Sequence[str], fused: Sequence[tuple[float, _Chunk]]
+    places: Sequence[_Place], stores: Sequence[str], kept: Sequence[_Chunk], scores: _Scores
 ) -> list[Found]:
     rows: dict[_Chunk, ChunkRow] = {}
-    for at, index in enumerate(indexes):
-        own = [number for _, (store, number) in fused if store == at]
+    for at, index, _ in places:
+        own = [number for store, number in kept if store == at]
         rows |= {(at, number): row for number, row in (await index.get(own)).items()}
     return [
         Found(
             file_id=row.file_id,
             filename=row.filename,
-            score=min(score, 1.0),
+            score=scores[chunk],
             attributes=json.loads(row.attributes),
             text=row.text,
             start=row.start,
             end=row.end,
             vector_store_id=stores[chunk[0]],
         )
-        for score, chunk in fused
+        for chunk in kept
         if (row := rows.get(chunk)) is not None
     ]

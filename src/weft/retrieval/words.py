@@ -11,11 +11,11 @@ import unicodedata
 from collections import Counter
 from functools import lru_cache
 
-IMPACTS = 8
+IMPACTS = 8  # as store/chunks.py has it, which is not imported into the reader's process
 # BM25: how soon repetition stops to count, how much length does, and a usual length in terms.
 SATURATION = 1.2
-LENGTH_WEIGHT = 0.75
-USUAL_TERMS = 300
+LENGTH_WEIGHT = 0.5
+USUAL_TERMS = 200
 
 LONGEST = 64  # characters of a term: what is longer is no word
 
@@ -39,12 +39,14 @@ def terms(text: str) -> list[str]:
     return [term for word in _WORD.findall(text) for term in _terms_of(word)]
 
 
-def query_terms(query: str) -> list[str]:
-    """Return the terms of a query, each once, without the words that stand everywhere.
+def query_terms(query: str, *, has_common: bool) -> list[str]:
+    """Return the terms of a query, each once.
 
-    A query of nothing but such words keeps them.
+    Without `has_common` the words that stand everywhere are left out, unless there are no others.
     """
     found = list(dict.fromkeys(terms(query)))
+    if has_common:
+        return found
     telling = [term for term in found if term not in _STOP_TERMS]
     return telling or found
 

@@ -230,7 +230,8 @@ class Index:
             limit=limit,
             candidates=candidates,
         )
-        return [Scored(*row) for row in rows]
+        # A vector of zeros is near to nothing.
+        return [Scored(*row) for row in rows if row[1] is not None]
 
     async def get(self, ids: Sequence[int]) -> dict[int, ChunkRow]:
         """Return chunks by their numbers, without those that are gone meanwhile."""
