@@ -8,7 +8,8 @@ import pytest
 from tests.api.conftest import Projects
 from tests.api.making import a_message, a_thread, an_assistant, everything, ids
 from tests.harness import Api
-from weft.wire.operations import TABLE, Operation
+from weft.wire.operation import Operation
+from weft.wire.operations import TABLE
 
 BODIES: dict[str, list[Any]] = {
     "modifyThread": [{"metadata": {"a": "b"}}, {}],
