@@ -17,6 +17,7 @@ import msgspec
 
 from weft.client.contract import contract
 from weft.client.description import TWINS, Operation, Parameter
+from weft.wire.form import MEDIA_TYPE
 from weft.wire.names import snake
 from weft.wire.operations import TABLE
 
@@ -56,6 +57,7 @@ class Methods:
 '''
 
 DESCRIPTION = contract()
+BINARY = {operation.id for operation in TABLE if operation.response is None}
 _NAMES = {"string": "str", "integer": "int", "number": "float", "boolean": "bool", "object": "Json"}
 
 
@@ -119,6 +121,8 @@ class Writer:
     def _body(self, operation: Operation) -> list[str]:
         if operation.body is None:
             return []
+        if operation.body.media_type == MEDIA_TYPE:
+            return ["body: Json"]  # of a struct the file would be a name
         schema = operation.body.schema
         kinds = [self._struct(part) for part in schema.get("anyOf", [schema])]
         kind = " | ".join([*kinds, "Json"])
@@ -131,6 +135,8 @@ class Writer:
         return f"{parameter.keyword}: {kind} | None = None"
 
     def _returns(self, operation: Operation) -> str:
+        if operation.id in BINARY:
+            return "bytes"
         if operation.answer is None or "$ref" not in operation.answer:
             return "dict[str, Any]"
         kind = self._struct(operation.answer)
@@ -153,7 +159,7 @@ def _structs() -> dict[str, type]:
         if operation.body is not None:
             for struct in filter(None, (operation.body.struct, operation.body.restore)):
                 found[struct.__name__] = struct
-        for field in msgspec.structs.fields(operation.response):
+        for field in msgspec.structs.fields(operation.response) if operation.response else ():
             if field.name == "data":
                 (item,) = field.type.__args__
                 found[item.__name__] = item

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable
 from typing import Any, Protocol, TypeVar
 
-from weft import AsyncClient, Client, Event
+from weft import AsyncClient, Client, Event, File
 from weft.client.awaiting import AsyncEventStream
 
 T = TypeVar("T")
@@ -87,6 +87,8 @@ async def tell(teller: Teller) -> None:
     await _about_messages(teller, thread)
     await _about_runs(teller, thread, assistant)
     await _about_functions(teller)
+    await _about_files(teller)
+    await _about_uploads(teller)
     assert (await teller.one("delete_thread", thread)).deleted
     assert (await teller.one("delete_assistant", assistant)).object == "assistant.deleted"
 
@@ -171,3 +173,33 @@ async def _about_functions(teller: Teller) -> None:
         events = await teller.events(submit, *place, body={"tool_outputs": outputs})
         assert events[0].event == "thread.run.step.completed"
         assert events[-1].event == "thread.run.completed"
+
+
+async def _about_files(teller: Teller) -> None:
+    """A file by its form, its bytes to the last, and its end."""
+    data = bytes(range(256)) * 10
+    expires = {"anchor": "created_at", "seconds": 3600}
+    form = {"file": File("zettel.bin", data), "purpose": "user_data", "expires_after": expires}
+    made = await teller.one("create_file", body=form)
+    assert (made.filename, made.bytes, made.purpose) == ("zettel.bin", len(data), "user_data")
+    assert made.expires_at == made.created_at + 3600
+    assert await teller.one("retrieve_file", made.id) == made
+    assert await teller.one("download_file", made.id) == data
+    assert made.id in [each.id for each in await teller.every("list_files", purpose="user_data")]
+    assert (await teller.one("delete_file", made.id)).deleted
+
+
+async def _about_uploads(teller: Teller) -> None:
+    body = {"filename": "a.txt", "purpose": "batch", "bytes": 6, "mime_type": "text/plain"}
+    given_up = await teller.one("create_upload", body=body)
+    assert (await teller.one("cancel_upload", given_up.id)).status == "cancelled"
+    upload = await teller.one("create_upload", body=body)
+    parts = [
+        await teller.one("add_upload_part", upload.id, body={"data": data})
+        for data in (b"def", b"abc")
+    ]
+    ids = [part.id for part in reversed(parts)]
+    done = await teller.one("complete_upload", upload.id, body={"part_ids": ids})
+    assert done.status == "completed"
+    assert await teller.one("download_file", done.file.id) == b"abcdef"
+    assert (await teller.one("delete_file", done.file.id)).deleted

@@ -1,4 +1,4 @@
-"""Our document says of threads, messages, assistants, runs and models what the official one says.
+"""Our document says of the operations that the official one has what the official one says.
 
 The official facts stand in `official`. What Weft adds stands here, one by one.
 """
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract import official, official_runs
+from tests.contract import official, official_files, official_runs
 from tests.contract.documents import (
     answer_schema,
     every_node,
@@ -30,8 +30,8 @@ OURS = document("3.1")
 
 OFFICIAL = Path(__file__).parents[3] / "shared/reference/assistants.openapi.json"
 
-OPERATIONS = (*official.OPERATIONS, *official_runs.OPERATIONS)
-SCHEMAS = {**official.SCHEMAS, **official_runs.SCHEMAS}
+OPERATIONS = (*official.OPERATIONS, *official_runs.OPERATIONS, *official_files.OPERATIONS)
+SCHEMAS = {**official.SCHEMAS, **official_runs.SCHEMAS, **official_files.SCHEMAS}
 
 # Properties that the real service had on the wire and its document did not name.
 _HYBRID = (
@@ -194,7 +194,7 @@ if OFFICIAL.exists():
         found = {
             (described["operationId"], method, path)
             for method, path, described in operations(_document)
-            if path.startswith(("/threads", "/assistants", "/models"))
+            if path.startswith(("/threads", "/assistants", "/models", "/files", "/uploads"))
             and described["operationId"] not in NOT_OFFERED
         }
         assert found == {(each.id, each.method, each.path) for each in OPERATIONS}

@@ -26,9 +26,12 @@ from weft.engine.drive import Engineering
 from weft.engine.worker import EmbeddedEngine
 from weft.llm.tokens import Calibration
 from weft.store import runs as store
+from weft.store.blobs import FOLDER, Folder
+from weft.store.contents import Contents
 from weft.store.runs import ENGINE, RunKey
 from weft.store.sqlite import Sqlite, connect, migrate
 from weft.wire import events as wire_events
+from weft.wire.form import Form
 from weft.wire.operations import TABLE
 
 P = "default"
@@ -100,7 +103,8 @@ class House:
     def open(self) -> None:
         """Start: the database, then the engine."""
         self.database = Sqlite(self.path)
-        self.rooms = Rooms(self.database, self._ids, self.clock, (NAME,), EXPIRES_S)
+        self.contents = Contents(self.database, Folder(self.path.parent / FOLDER), self.clock)
+        self.rooms = Rooms(self.database, self.contents, self._ids, self.clock, (NAME,), EXPIRES_S)
         self.tools = Engineering(
             self.database,
             self._ids,
@@ -125,6 +129,7 @@ class House:
     async def close(self) -> None:
         """Stop in order."""
         await self.stop_engine()
+        await self.contents.close()
         await self.database.close()
 
     async def stop_engine(self) -> None:
@@ -155,6 +160,7 @@ class House:
         """Call an operation as the server does, once the request is in."""
         operation = OPERATIONS[operation_id]
         asked = None if operation.query is None else msgspec.convert(query, operation.query)
+        assert not isinstance(operation.body, Form), "forms are for the server"
         taken = operation.body.decode(json.dumps(body).encode()) if operation.body else None
         call: Call[Any] = Call(self.rooms, P, path, asked, taken, {}, None)
         return await FUNCTIONS[operation_id](call), call

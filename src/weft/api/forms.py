@@ -12,7 +12,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 
 from weft.domain.errors import BadRequest, BodyTooLarge
 from weft.store.contents import Arrival
-from weft.wire.form import MEDIA_TYPE, Field, Form
+from weft.wire.form import MEDIA_TYPE, Form
 
 MAX_FIELDS_BYTES = 64 * 1024  # all fields together
 MAX_FRAME_BYTES = 64 * 1024  # boundaries and heads of parts
@@ -56,7 +56,7 @@ class _Reader:
 
     def __init__(self, form: Form[Any], boundary: bytes) -> None:
         self._form = form
-        self._fields: list[Field] = []
+        self._fields: list[tuple[str, str]] = []
         self._filename: str | None = None
         self._parts = 0
         self._file_bytes = 0
@@ -95,7 +95,7 @@ class _Reader:
             raise _unreadable(str(fault)) from None
         return self._found
 
-    def finished(self) -> tuple[list[Field], str | None]:
+    def finished(self) -> tuple[list[tuple[str, str]], str | None]:
         """Return the fields and the name of the file, None without one.
 
         Raises: BadRequest when the form has no end.
@@ -151,8 +151,7 @@ class _Reader:
     def _end_part(self) -> None:
         if not self._in_file:
             value = _text(bytes(self._text), f"the field '{self._field}'")
-            kind, _ = parse_options_header(self._head.get("content-type"))
-            self._fields.append(Field(self._field, value, kind == b"application/json"))
+            self._fields.append((self._field, value))
 
     def _end(self) -> None:
         self._is_complete = True

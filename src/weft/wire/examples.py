@@ -22,6 +22,7 @@ from weft.wire.example_objects import (
     a_thread,
     deleted,
 )
+from weft.wire.file_examples import FILE_EXAMPLES
 from weft.wire.run_examples import RUN_EXAMPLES
 
 _PICTURE_ID = "msg_0N9sUbYa1LpGz6DsVtQ4wRkX"
@@ -164,6 +165,7 @@ EXAMPLES: tuple[Example, ...] = (
     ),
     Example("listAssistants", "page", "The newest assistant", a_page(ASSISTANT)),
     *RUN_EXAMPLES,
+    *FILE_EXAMPLES,
     Example(
         "deleteMessage",
         "deleted",

@@ -30,7 +30,12 @@ FILE_OPERATIONS: tuple[Operation, ...] = (
         "Stores a file, complete or not at all. The form is read as it arrives: a large file "
         "needs no memory.",
         OpenAIFile,
-        Form(CreateFileRequest, file="file", limit_bytes=MAX_FILE_BYTES),
+        Form(
+            CreateFileRequest,
+            file="file",
+            limit_bytes=MAX_FILE_BYTES,
+            objects=("expires_after",),
+        ),
     ),
     Operation(
         "listFiles",

@@ -4,8 +4,9 @@ Reading the bytes is for `api.forms`; here fields become a struct, in which the 
 is represented by its name.
 """
 
+import contextlib
 from collections.abc import Iterable
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
@@ -18,21 +19,16 @@ T = TypeVar("T")
 MEDIA_TYPE = "multipart/form-data"
 
 
-class Field(NamedTuple):
-    """A field of a form that is no file: text, or JSON if its part says so."""
-
-    name: str
-    value: str
-    is_json: bool = False
-
-
 class Form(Generic[T]):
     """The form that an operation takes: a `struct`, of which one field is the file."""
 
     required = True
     restore = None
 
-    def __init__(self, struct: type[T], *, file: str, limit_bytes: int) -> None:
+    def __init__(
+        self, struct: type[T], *, file: str, limit_bytes: int, objects: Iterable[str] = ()
+    ) -> None:
+        """`file` is the field of the file, `objects` are those that have fields of their own."""
         self.struct = struct
         self.file = file
         self.limit_bytes = limit_bytes
@@ -41,15 +37,17 @@ class Form(Generic[T]):
             for field in msgspec.structs.fields(struct)  # type: ignore[arg-type]  # it is a struct
             if field.required
         ]
+        self.objects = frozenset(objects)
 
-    def decode(self, fields: Iterable[Field], filename: str | None) -> T:
+    def decode(self, fields: Iterable[tuple[str, str]], filename: str | None) -> T:
         """Return the form, checked; without a `filename` no file came.
 
+        An object comes as `a[b]`, as SDKs send it, or as JSON, as OpenAPI has it.
         Raises: BadRequest with the path of the first fault.
         """
-        fields = list(fields)
-        given: dict[str, Any] = nested([(field.name, field.value) for field in fields])
-        given.update({field.name: _from_json(field) for field in fields if field.is_json})
+        given = nested(fields)
+        for name in self.objects & given.keys():
+            given[name] = _from_json(given[name])
         if filename is not None:
             given[self.file] = filename
         for name in self._required:
@@ -58,12 +56,9 @@ class Form(Generic[T]):
         return explain(given, self.struct, lax=True)
 
 
-def _from_json(field: Field) -> Any:
-    try:
-        return msgspec.json.decode(field.value)
-    except (msgspec.MsgspecError, RecursionError):
-        raise BadRequest(
-            f"Invalid '{field.name}': the part says that it is JSON, but it is not.",
-            param=field.name,
-            code="invalid_value",
-        ) from None
+def _from_json(value: Any) -> Any:
+    """Return what a text says in JSON, or the text itself: what it is then is explained later."""
+    if isinstance(value, str):
+        with contextlib.suppress(msgspec.MsgspecError, RecursionError):
+            return msgspec.json.decode(value)
+    return value

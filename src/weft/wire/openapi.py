@@ -202,9 +202,10 @@ def _query_parameter(name: str, schema: Schema) -> dict[str, Any]:
 def _request_body(body: Body[Any, Any] | Form[Any], examples: list[Example]) -> dict[str, Any]:
     schema = _reference(body.struct)
     if isinstance(body, Form):
-        media: dict[str, Any] = {"schema": schema}
-        if "expires_after" in body.struct.__struct_fields__:
-            media["encoding"] = {"expires_after": {"style": "deepObject", "explode": True}}
+        media: dict[str, Any] = {"schema": schema, "examples": _forms(examples)}
+        if body.objects:
+            styled = {"style": "deepObject", "explode": True}
+            media["encoding"] = dict.fromkeys(body.objects, styled)
         return {"required": True, "content": {MEDIA_TYPE: media}}
     if body.restore is not None:
         schema = {"anyOf": [schema, _restoring(body.restore)]}
@@ -215,6 +216,16 @@ def _request_body(body: Body[Any, Any] | Form[Any], examples: list[Example]) -> 
     if shown:
         content["examples"] = shown
     return {"required": body.required, "content": {_JSON: content}}
+
+
+def _forms(examples: list[Example]) -> dict[str, Any]:
+    """Return examples of a form, with the text of the file in its place."""
+    shown = {}
+    for example in examples:
+        file = {example.file.field: example.file.text} if example.file else {}
+        value = {**(example.body or {}), **file}
+        shown[example.name] = {"summary": example.summary, "value": value}
+    return shown
 
 
 def _restoring(struct: type[msgspec.Struct]) -> Schema:
@@ -235,18 +246,20 @@ def _successes(operation: Operation, examples: list[Example]) -> dict[str, Any]:
     if operation.response is not None:
         return {"200": _success(operation, operation.response, examples)}
     return {
-        "200": _bytes("The whole file."),
+        "200": _bytes("The whole file.", examples=examples),
         "206": _bytes("The range that was asked for.", "Content-Range"),
     }
 
 
-def _bytes(description: str, *headers: str) -> dict[str, Any]:
+def _bytes(description: str, *headers: str, examples: Iterable[Example] = ()) -> dict[str, Any]:
     described = _response(description, {})
     for header in ("Content-Disposition", "ETag", *headers):
         name = header.replace("-", "")
         described["headers"][header] = {"$ref": f"#/components/headers/{name}"}
-    schema = {"type": "string", "format": "binary"}
-    return {**described, "content": {_BYTES: {"schema": schema}}}
+    media: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
+    if shown := _shown(examples):
+        media["examples"] = shown
+    return {**described, "content": {_BYTES: media}}
 
 
 def _success(
