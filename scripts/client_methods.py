@@ -7,11 +7,12 @@ checkers know every parameter and what comes back.
 """
 
 import argparse
+import itertools
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -28,7 +29,7 @@ HEAD = '''\
 
 Made by scripts/client_methods.py from the contract in src/weft/wire: edit that instead.
 """
-# ruff: noqa: N815  # each method can be called by its operation id as well
+# ruff: noqa: A002, N815  # the contract's names; a method may be called by its operation id
 # mypy: disable-error-code="no-any-return"
 
 from __future__ import annotations
@@ -46,8 +47,8 @@ if TYPE_CHECKING:
 Json: TypeAlias = Mapping[str, Any]
 
 
-class Methods:
-    """A method for each operation."""
+class {name}:
+    """{about}"""
 
     if TYPE_CHECKING:
 
@@ -61,24 +62,56 @@ BINARY = {operation.id for operation in TABLE if operation.response is None}
 _NAMES = {"string": "str", "integer": "int", "number": "float", "boolean": "bool", "object": "Json"}
 
 
-class Writer:
-    """Writes the methods of one kind of client."""
+class Part(NamedTuple):
+    """A module of the client: a class with the methods for some of the operations."""
 
-    def __init__(self, *, is_async: bool) -> None:
+    file: str
+    name: str
+    about: str
+    of_files: bool
+
+
+# One module would be too long.
+PARTS = (
+    Part(
+        "methods.py", "Methods", "A method for each operation but those on files.", of_files=False
+    ),
+    Part("file_methods.py", "FileMethods", "A method for each operation on files.", of_files=True),
+)
+ON_FILES = ("/files", "/uploads", "/vector_stores")
+
+
+class Writer:
+    """Writes a part of the methods of one kind of client."""
+
+    def __init__(self, part: Part, *, is_async: bool) -> None:
+        self.part = part
         self.is_async = is_async
         self.prefix = "Async" if is_async else ""
         self.used: set[str] = set()
 
     def text(self) -> str:
         """Return the module."""
-        operations = DESCRIPTION.operations.values()
+        operations = [
+            each
+            for each in DESCRIPTION.operations.values()
+            if each.path.startswith(ON_FILES) is self.part.of_files
+        ]
         lines = [line for each in operations for line in self._method(each)]
         lines += [f"    {name} = {each.name}" for each in operations for name in _aliases(each)]
         body = "\n".join(lines)
-        title = f"The typed methods of `{self.prefix}Client`."
+        what = "methods on files" if self.part.of_files else "methods"
+        title = f"The typed {what} of `{self.prefix}Client`."
         kinds = f"{self.prefix}EventStream, {self.prefix}Listing"
         module = "awaiting" if self.is_async else "blocking"
-        head = HEAD.format(title=title, kinds=kinds, module=module, imports=self._imports())
+        head = HEAD.format(
+            title=title,
+            kinds=kinds,
+            module=module,
+            imports=self._imports(),
+            name=self.part.name,
+            about=self.part.about,
+        )
         return head + body
 
     def _imports(self) -> str:
@@ -210,9 +243,9 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="write nothing; 1 if not current")
     chosen = parser.parse_args()
     stale = []
-    for file, is_async in (("methods.py", False), ("async_methods.py", True)):
-        path = FOLDER / file
-        text = formatted(Writer(is_async=is_async).text(), path)
+    for part, is_async in itertools.product(PARTS, (False, True)):
+        path = FOLDER / f"{'async_' if is_async else ''}{part.file}"
+        text = formatted(Writer(part, is_async=is_async).text(), path)
         if chosen.check:
             stale += [] if path.exists() and path.read_text(encoding="utf-8") == text else [path]
         else:

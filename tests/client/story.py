@@ -89,6 +89,7 @@ async def tell(teller: Teller) -> None:
     await _about_functions(teller)
     await _about_files(teller)
     await _about_uploads(teller)
+    await _about_vector_stores(teller)
     assert (await teller.one("delete_thread", thread)).deleted
     assert (await teller.one("delete_assistant", assistant)).object == "assistant.deleted"
 
@@ -203,3 +204,39 @@ async def _about_uploads(teller: Teller) -> None:
     assert done.status == "completed"
     assert await teller.one("download_file", done.file.id) == b"abcdef"
     assert (await teller.one("delete_file", done.file.id)).deleted
+
+
+async def _about_vector_stores(teller: Teller) -> None:
+    form = {"purpose": "assistants"}
+    files = [File("loom.txt", b"A loom holds the warp."), File("dye.txt", b"Madder makes red.")]
+    loom, dye = [
+        (await teller.one("create_file", body={**form, "file": file})).id for file in files
+    ]
+    store = (await teller.one("create_vector_store", body={"name": "Craft"})).id
+    assert (await teller.one("get_vector_store", store)).name == "Craft"
+    assert store in [each.id for each in await teller.every("list_vector_stores", limit=1)]
+    days = {"anchor": "last_active_at", "days": 7}
+    changed = await teller.one("modify_vector_store", store, body={"expires_after": days})
+    assert changed.expires_at == changed.last_active_at + 7 * 86400
+    added = await teller.one("create_vector_store_file", store, body={"file_id": loom})
+    assert added.status == "in_progress"
+    batch = await teller.one("create_vector_store_file_batch", store, body={"file_ids": [dye]})
+    while (await teller.one("get_vector_store", store)).status == "in_progress":
+        pass
+    place = (store, batch.id)
+    assert (await teller.one("get_vector_store_file_batch", *place)).file_counts.completed == 1
+    assert (await teller.one("cancel_vector_store_file_batch", *place)).status == "completed"
+    listed = await teller.every("list_files_in_vector_store_batch", *place)
+    assert [each.id for each in listed] == [dye]
+    listed = await teller.every("list_vector_store_files", store, limit=1, filter="completed")
+    assert [each.id for each in listed] == [dye, loom]
+    text = (await teller.one("retrieve_vector_store_file_content", store, loom)).data[0].text
+    assert text == "A loom holds the warp."
+    attributes = {"attributes": {"topic": "tools"}}
+    await teller.one("update_vector_store_file_attributes", store, loom, body=attributes)
+    found = await teller.one("get_vector_store_file", store, loom)
+    assert found.attributes == {"topic": "tools"}
+    results = await teller.one("search_vector_store", store, body={"query": "the warp"})
+    assert results.data[0].file_id == loom
+    assert (await teller.one("delete_vector_store_file", store, dye)).deleted
+    assert (await teller.one("delete_vector_store", store)).object == "vector_store.deleted"

@@ -30,6 +30,10 @@ _BEYOND = re.compile(
     r"|Unknown parameter: '(messages\[\d+\]\.)?(object|created_at)'"  # of what has no id
     "|must not exceed half of max_chunk_size_tokens"
     "|nested more than"
+    "|give either file_ids or files|Missing required parameter: 'file_ids'"
+    # What a condition has depends on its type.
+    r"|(Missing required|Unknown) parameter: 'filters(\.filters\[\d+\])*\.(key|value|filters)'"
+    r"|Invalid type for 'filters(\.filters\[\d+\])*\.value'"
     "|Expected an ID that begins with"
     "|We could not parse the JSON body"  # a number that no JSON reader takes
 )
@@ -44,6 +48,8 @@ def allows(operation: Operation, body: Any) -> bool:
         "message_id": "msg_a",
         "run_id": "run_a",
         "upload_id": "upload_a",
+        "vector_store_id": "vs_a",
+        "batch_id": "vsfb_a",
     }
     path = {
         each.keyword: known.get(each.keyword, "asst_a")

@@ -7,6 +7,8 @@ JSON = "application/json"
 
 Node = dict[str, Any]
 
+MAX_DEPTH = 7  # dots in the path of a property
+
 
 def target(document: Node, reference: str) -> Node:
     """Return what a local reference stands for."""
@@ -68,8 +70,13 @@ def name_of(schema: Node) -> str | None:
 
 
 def properties_in(document: Node, schema: Node, path: str = "") -> set[str]:
-    """Return the path of each property that can be reached from a schema."""
+    """Return the path of each property that can be reached from a schema.
+
+    A schema within itself is followed to a depth of `MAX_DEPTH`.
+    """
     found: set[str] = set()
+    if path.count(".") >= MAX_DEPTH:
+        return found
     if "$ref" in schema:
         found |= properties_in(document, target(document, schema["$ref"]), path)
     for keyword in ("anyOf", "oneOf", "allOf"):

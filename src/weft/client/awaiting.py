@@ -9,6 +9,7 @@ import anyio
 import httpx2
 
 from weft.client import setting
+from weft.client.async_file_methods import FileMethods
 from weft.client.async_methods import Methods
 from weft.client.blocking import fetched
 from weft.client.core import (
@@ -229,7 +230,7 @@ class AsyncSpecClient(AsyncShell):
         return [*super().__dir__(), *self._core.names]
 
 
-class AsyncClient(AsyncShell, Methods):
+class AsyncClient(AsyncShell, Methods, FileMethods):
     """The asynchronous client of Weft: one typed method for each operation.
 
     It takes what `Client` takes.

@@ -2,7 +2,7 @@
 
 Made by scripts/client_methods.py from the contract in src/weft/wire: edit that instead.
 """
-# ruff: noqa: N815  # each method can be called by its operation id as well
+# ruff: noqa: A002, N815  # the contract's names; a method may be called by its operation id
 # mypy: disable-error-code="no-any-return"
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
         ListAssistantsResponse,
         ModifyAssistantRequest,
     )
-    from weft.wire.files import DeleteFileResponse, ListFilesResponse, OpenAIFile
     from weft.wire.messages import (
         CreateMessageRequest,
         ListMessagesResponse,
@@ -48,13 +47,12 @@ if TYPE_CHECKING:
         RestoreThreadRequest,
         ThreadObject,
     )
-    from weft.wire.uploads import CompleteUploadRequest, CreateUploadRequest, Upload, UploadPart
 
 Json: TypeAlias = Mapping[str, Any]
 
 
 class Methods:
-    """A method for each operation."""
+    """A method for each operation but those on files."""
 
     if TYPE_CHECKING:
 
@@ -396,58 +394,6 @@ class Methods:
         """Retrieve a run step."""
         return self.call("getRunStep", thread_id, run_id, step_id, include=include, **options)
 
-    def create_file(self, *, body: Json, **options: Unpack[PostOptions]) -> OpenAIFile:
-        """Upload a file."""
-        return self.call("createFile", body=body, **options)
-
-    def list_files(
-        self,
-        *,
-        purpose: str | None = None,
-        limit: int | None = None,
-        order: Literal["asc", "desc"] | None = None,
-        after: str | None = None,
-        **options: Unpack[Options],
-    ) -> Listing[OpenAIFile, ListFilesResponse]:
-        """List files."""
-        return self.call(
-            "listFiles", purpose=purpose, limit=limit, order=order, after=after, **options
-        )
-
-    def retrieve_file(self, file_id: str, **options: Unpack[Options]) -> OpenAIFile:
-        """Retrieve a file."""
-        return self.call("retrieveFile", file_id, **options)
-
-    def delete_file(self, file_id: str, **options: Unpack[Options]) -> DeleteFileResponse:
-        """Delete a file."""
-        return self.call("deleteFile", file_id, **options)
-
-    def download_file(self, file_id: str, **options: Unpack[Options]) -> bytes:
-        """Download a file."""
-        return self.call("downloadFile", file_id, **options)
-
-    def create_upload(
-        self, *, body: CreateUploadRequest | Json, **options: Unpack[PostOptions]
-    ) -> Upload:
-        """Create an upload."""
-        return self.call("createUpload", body=body, **options)
-
-    def add_upload_part(
-        self, upload_id: str, *, body: Json, **options: Unpack[PostOptions]
-    ) -> UploadPart:
-        """Add a part."""
-        return self.call("addUploadPart", upload_id, body=body, **options)
-
-    def complete_upload(
-        self, upload_id: str, *, body: CompleteUploadRequest | Json, **options: Unpack[PostOptions]
-    ) -> Upload:
-        """Complete an upload."""
-        return self.call("completeUpload", upload_id, body=body, **options)
-
-    def cancel_upload(self, upload_id: str, **options: Unpack[PostOptions]) -> Upload:
-        """Cancel an upload."""
-        return self.call("cancelUpload", upload_id, **options)
-
     def list_models(self, **options: Unpack[Options]) -> Listing[Model, ListModelsResponse]:
         """List models."""
         return self.call("listModels", **options)
@@ -496,15 +442,6 @@ class Methods:
     submitToolOutputsToRun = submit_tool_ouputs_to_run
     listRunSteps = list_run_steps
     getRunStep = get_run_step
-    createFile = create_file
-    listFiles = list_files
-    retrieveFile = retrieve_file
-    deleteFile = delete_file
-    downloadFile = download_file
-    createUpload = create_upload
-    addUploadPart = add_upload_part
-    completeUpload = complete_upload
-    cancelUpload = cancel_upload
     listModels = list_models
     retrieveModel = retrieve_model
     getHealth = get_health

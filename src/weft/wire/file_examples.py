@@ -10,10 +10,10 @@ from weft.wire.example_objects import (
     SentFile,
 )
 
-_PATTERN = "Over two, under two: a twill. Over one, under one: plain weave.\n"
-_FIRST, _SECOND = _PATTERN[:40], _PATTERN[40:]
+PATTERN = "Over two, under two: a twill. Over one, under one: plain weave.\n"
+_FIRST, _SECOND = PATTERN[:40], PATTERN[40:]
 _PART_IDS = ("part_abc123", "part_abc456")
-_MADE_ID = "file-abc456"
+MADE_ID = "file-abc456"
 
 
 def _a_file(file_id: str, purpose: str = "assistants") -> dict[str, Any]:
@@ -22,7 +22,7 @@ def _a_file(file_id: str, purpose: str = "assistants") -> dict[str, Any]:
         "id": file_id,
         "purpose": purpose,
         "filename": "patterns.txt",
-        "bytes": len(_PATTERN),
+        "bytes": len(PATTERN),
         "created_at": NEWEST,
         "expires_at": None,
         "status": "processed",
@@ -34,7 +34,7 @@ def _an_upload(upload_id: str, status: str = "pending", **more: Any) -> dict[str
     return {
         "id": upload_id,
         "object": "upload",
-        "bytes": len(_PATTERN),
+        "bytes": len(PATTERN),
         "created_at": NEWEST,
         "filename": "patterns.txt",
         "purpose": "assistants",
@@ -56,7 +56,7 @@ def _part(part_id: str) -> dict[str, Any]:
 _ANNOUNCED = {
     "filename": "patterns.txt",
     "purpose": "assistants",
-    "bytes": len(_PATTERN),
+    "bytes": len(PATTERN),
     "mime_type": "text/plain",
 }
 _OTHER_ID = "upload_abc456"
@@ -68,10 +68,10 @@ FILE_EXAMPLES: tuple[Example, ...] = (
         "Upload a text",
         _a_file(FILE_ID),
         {"purpose": "assistants"},
-        file=SentFile("file", "patterns.txt", _PATTERN),
+        file=SentFile("file", "patterns.txt", PATTERN),
     ),
     Example("retrieveFile", "file", "A file", _a_file(FILE_ID)),
-    Example("downloadFile", "content", "Its bytes", _PATTERN),
+    Example("downloadFile", "content", "Its bytes", PATTERN),
     Example(
         "listFiles",
         "page",
@@ -106,7 +106,7 @@ FILE_EXAMPLES: tuple[Example, ...] = (
         "completeUpload",
         "complete",
         "The parts become a file",
-        _an_upload(UPLOAD_ID, "completed", file=_a_file(_MADE_ID)),
+        _an_upload(UPLOAD_ID, "completed", file=_a_file(MADE_ID)),
         {"part_ids": list(_PART_IDS)},
     ),
     Example("createUpload", "another", "Announce it again", _an_upload(_OTHER_ID), _ANNOUNCED),

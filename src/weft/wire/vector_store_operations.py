@@ -30,7 +30,7 @@ VECTOR_STORE_OPERATIONS: tuple[Operation, ...] = (
         "Create a vector store",
         "Makes a store and begins to index its files.",
         VectorStoreObject,
-        Body(CreateVectorStoreRequest, required=False),
+        Body(CreateVectorStoreRequest),
     ),
     Operation(
         "listVectorStores",

@@ -39,7 +39,7 @@ StoreDescription = Annotated[
     str, Meta(max_length=512, description="What it is for, in at most 512 characters.")
 ]
 ChunkingStrategy = Annotated[
-    AutoChunkingStrategy | StaticChunkingStrategyRequestParam,
+    AutoChunkingStrategy | StaticChunkingStrategyRequestParam | None,
     Meta(description="How the text of files is cut: auto by default, which is 800 and 400 tokens."),
 ]
 AttributeValue = Annotated[str, Meta(max_length=512)] | float | bool
@@ -77,7 +77,7 @@ class CreateVectorStoreRequest(Request):
     name: StoreName | None = None
     description: StoreDescription | None = None
     expires_after: VectorStoreExpirationAfter | None = None
-    chunking_strategy: ChunkingStrategy | None = None
+    chunking_strategy: ChunkingStrategy = None
     metadata: Metadata | None = None
 
 
@@ -95,7 +95,7 @@ class CreateVectorStoreFileRequest(Request):
     """A file to put into a store."""
 
     file_id: FileId
-    chunking_strategy: ChunkingStrategy | None = None
+    chunking_strategy: ChunkingStrategy = None
     attributes: Attributes | None = None
 
 
@@ -117,7 +117,7 @@ class CreateVectorStoreFileBatchRequest(Request):
         | None,
         Meta(description="Or the files, at most 2,000, each with settings of its own."),
     ] = None
-    chunking_strategy: ChunkingStrategy | None = None
+    chunking_strategy: ChunkingStrategy = None
     attributes: Attributes | None = None
 
     def __post_init__(self) -> None:
