@@ -22,7 +22,7 @@ from tests.harness import Api, Server, api_of
 from tests.llm.upstream import chunk, serving, stream
 
 FOLLOW = {"stream": "true"}
-SLOW = 12
+SLOW = 30  # many, so that what all streams take together weighs little
 PIECES, PIECE = 600, "x" * 16_384  # 10 MB, and the stream ends with the whole message again
 
 
