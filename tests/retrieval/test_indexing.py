@@ -13,7 +13,6 @@ from weft.llm.embeddings import Embedder
 from weft.llm.model import ModelError
 from weft.retrieval.extract import Unreadable
 from weft.retrieval.indexing import Indexed, Superseded, index
-from weft.retrieval.search import search
 from weft.store import chunks
 from weft.store.chunks import FileKey, Index
 from weft.store.database import Database, Statement
@@ -81,10 +80,12 @@ async def test_every_chunk_has_the_vector_of_its_own_text(
 ) -> None:
     await make(database, path, 1, embedder)
     await database.write(chunks.publish(KEY, 1, {}))
-    for start, end, text in (await chunks.texts_of(database, KEY))[::60]:
-        hits = await search(database, embedder, "shop", ["vs_a"], [text], limit=1)
-        assert (hits[0].start, hits[0].end) == (start, end)
-        assert hits[0].score > 0.9
+    own, space = Index(database, "shop", "vs_a"), await embedder.space()
+    for start, _, text in (await chunks.texts_of(database, KEY))[::60]:
+        (vector,) = await embedder.embed([text])
+        (hit,) = await own.by_vector(space, vector, files=None, limit=1, candidates=50)
+        assert hit.score == pytest.approx(1, abs=1e-5)
+        assert (await own.get([hit.id]))[hit.id].start == start
 
 
 async def test_an_attempt_may_be_repeated_after_it_was_cut_off(
@@ -138,7 +139,7 @@ async def test_an_attempt_that_was_overtaken_ends_and_writes_no_more(
 
 async def test_a_fence_that_refuses_ends_the_attempt(database: Database, path: Path) -> None:
     """The guard of the job stands in front of every write."""
-    fence = (Statement("thread_alive", {"id": "thread_none", "project": "shop"}, is_guard=True),)
+    fence = (Statement("thread_alive", {"thread_id": "none", "project": "shop"}, is_guard=True),)
     with pytest.raises(Superseded):
         await index(database, None, KEY, 1, path, "a.txt", fence=fence)
     assert await chunks.place_of(database, KEY, 1) is None
