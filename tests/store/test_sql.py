@@ -45,6 +45,20 @@ WALKED = {
     ("files_exist", "SCAN wanted VIRTUAL TABLE INDEX 1:"): "the files asked for",
     ("files_missing", "SCAN wanted VIRTUAL TABLE INDEX 1:"): "the same",
     ("blob_released", "SCAN blob_released"): "it holds what is to be looked at, and nothing else",
+    ("sweep_next_chunk_file", "SCAN chunk_garbage"): "its first row",
+    ("sweep_next_chunk_store", "SCAN chunk_store_garbage"): "its first row",
+    ("chunk_term_counts", "SCAN wanted VIRTUAL TABLE INDEX 1:"): "the terms of a query",
+    ("chunk_term_counts", "SCAN counted VIRTUAL TABLE INDEX 259:"): "the row of one term",
+    ("chunk_search_text", "SCAN wanted VIRTUAL TABLE INDEX 1:"): "the terms of a query",
+    ("chunk_search_text", "SCAN posting VIRTUAL TABLE INDEX 263:"): "the list of one term",
+    ("chunk_search_text", "SCAN json_each VIRTUAL TABLE INDEX 1:"): "the files asked for",
+    ("chunk_search_text", "USE TEMP B-TREE FOR GROUP BY"): "a ranking looks at all that match",
+    ("chunk_search_text", "USE TEMP B-TREE FOR ORDER BY"): "the same",
+    ("chunk_search_vector", "SCAN json_each VIRTUAL TABLE INDEX 1:"): "the files asked for",
+    ("chunk_search_vector", "SCAN near"): "the candidates",
+    ("chunk_search_vector", "USE TEMP B-TREE FOR ORDER BY"): "the same",
+    ("chunk_get", "SCAN wanted VIRTUAL TABLE INDEX 1:"): "the chunks asked for",
+    ("sweep_chunk_terms", "SCAN chunk_term VIRTUAL TABLE INDEX 0:="): "one row id at a time",
 }
 
 

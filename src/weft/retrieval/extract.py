@@ -114,7 +114,15 @@ def _died(status: int) -> Unreadable:
 
 
 async def _end(process: Process) -> None:
-    """End the process, whatever it is doing."""
+    """End the process, whatever it is doing, also for a caller that is being cancelled."""
     if process.returncode is None:
         process.kill()
-    await asyncio.shield(process.wait())
+    await asyncio.shield(asyncio.create_task(_drained(process)))
+
+
+async def _drained(process: Process) -> None:
+    """Take what is left in the pipe: uvloop lets go of it only when it has seen its end."""
+    assert process.stdout is not None  # noqa: S101  # a pipe was asked for
+    while await process.stdout.read(1 << 16):
+        pass
+    await process.wait()

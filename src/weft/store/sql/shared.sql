@@ -635,13 +635,15 @@ DELETE FROM chunk_store WHERE project = :project AND vector_store_id = :vector_s
 
 -- name: chunk_texts
 -- The published chunks of a file in order.
-SELECT chunk.start_char, chunk.end_char, chunk.text
-FROM chunk_store AS store
-JOIN chunk_file AS file ON file.store = store.number
-JOIN chunk ON chunk.id >= file.number * 1048576 AND chunk.id < (file.number + 1) * 1048576
-WHERE store.project = :project AND store.vector_store_id = :vector_store_id
-  AND file.file_id = :file_id AND file.is_published = 1
-ORDER BY chunk.id;
+WITH published AS (
+  SELECT file.number
+  FROM chunk_store AS store JOIN chunk_file AS file ON file.store = store.number
+  WHERE store.project = :project AND store.vector_store_id = :vector_store_id
+    AND file.file_id = :file_id AND file.is_published = 1)
+SELECT start_char, end_char, text FROM chunk
+WHERE id >= (SELECT number FROM published) * 1048576
+  AND id < ((SELECT number FROM published) + 1) * 1048576
+ORDER BY id;
 
 -- name: chunk_count
 -- How many chunks of a store can be found, how many files have vectors of a space, how many not.
