@@ -81,7 +81,10 @@ NOT_YET = {
 }
 # What Weft adds to official operations and bodies.
 ADDED_PARAMETERS = {"getRun": {"stream", "starting_after"}}
-ADDED_PROPERTIES = {"CreateRunRequest": {"queue_when_busy"}}
+ADDED_PROPERTIES = {
+    "CreateRunRequest": {"queue_when_busy"},
+    "CreateFileRequest": {"filename"},  # azure-ai-agents sends it
+}
 NOT_OFFERED = {"deleteModel"}  # it deleted models that the client had trained
 EXTENSIONS = {"listThreads", "getHealth", "getReadiness", "getOpenApi"}
 

@@ -2,6 +2,7 @@
 
 from weft.api.call import Answer, Call
 from weft.api.paging import PAGE_BYTES, Listing, answer_page
+from weft.api.references import refer_in_resources
 from weft.domain.errors import NotFound
 from weft.store import assistants as store
 from weft.store.database import Page, Refused
@@ -20,6 +21,7 @@ from weft.wire.shapes import ListQuery, encode
 async def create_assistant(call: Call[CreateAssistantRequest]) -> Answer:
     """Wire: POST /assistants"""
     assistant_id, now = call.rooms.ids.new("asst_"), call.rooms.now()
+    refer_in_resources(call, call.body.tool_resources)
     wire = encode(new_assistant(call.body, assistant_id=assistant_id, now=now))
     return await call.commit(Answer(wire), store.insert(call.project, assistant_id, now, wire))
 
@@ -48,6 +50,7 @@ async def modify_assistant(call: Call[ModifyAssistantRequest]) -> Answer:
 
     Wire: POST /assistants/{assistant_id}
     """
+    refer_in_resources(call, call.body.tool_resources or None)
     while True:
         was = await _wire_of(call)
         wire = encode(modified(stored.decode(was), call.body))

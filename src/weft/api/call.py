@@ -12,6 +12,8 @@ from weft.store.runs import RunKey
 
 B = TypeVar("B", covariant=True)
 
+MANY_FILES = 100  # to look for more takes longer than the loop may wait
+
 Headers = tuple[tuple[bytes, bytes], ...]
 
 
@@ -113,6 +115,7 @@ class Call(Generic[B]):
         Raises: store.database.Refused when a guard refused, BadRequest when a file is not there
         that the body refers to; nothing is stored then.
         """
+        is_long = len(self.file_ids) > MANY_FILES
         if self.file_ids:
             statements = (files.exist(self.project, self.file_ids), *statements)
         if self.idempotency_key is not None:
@@ -125,7 +128,7 @@ class Call(Generic[B]):
             )
             statements = (*statements, remembered)
         try:
-            await self.rooms.database.write(statements, wakes=wakes)
+            await self.rooms.database.write(statements, is_long=is_long, wakes=wakes)
         except Refused as refused:
             if refused.guard != "files_exist":
                 raise

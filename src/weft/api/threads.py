@@ -3,6 +3,7 @@
 from weft.api.call import Answer, Call
 from weft.api.messages import initial_messages, refuse_future
 from weft.api.paging import PAGE_BYTES, Listing, answer_page
+from weft.api.references import refer_in_resources
 from weft.domain.errors import AlreadyExists, NotFound
 from weft.store import runs as run_store
 from weft.store import sweep
@@ -39,6 +40,8 @@ async def create_thread(call: Call[CreateThreadRequest | RestoreThreadRequest]) 
         refuse_future(created_at, now, "created_at")
     else:
         thread_id, created_at = call.rooms.ids.new("thread_"), now
+    if not is_restored:
+        refer_in_resources(call, request.tool_resources)
     metadata = request.metadata or {}
     wire = encode(
         ThreadObject(
@@ -104,6 +107,7 @@ async def modify_thread(call: Call[ModifyThreadRequest]) -> Answer:
     Wire: POST /threads/{thread_id}
     """
     request, thread_id = call.body, call.path["thread_id"]
+    refer_in_resources(call, request.tool_resources or None)
     while True:
         was = await _wire_of(call, thread_id)
         thread = stored.decode(was)
