@@ -3,11 +3,22 @@
 import uuid
 from typing import Any, NamedTuple
 
+import httpx2
 import pytest
 
 from tests.api.conftest import Projects
-from tests.api.making import a_message, a_thread, an_assistant, everything, ids
+from tests.api.making import (
+    a_file,
+    a_message,
+    a_thread,
+    an_assistant,
+    an_upload,
+    everything,
+    ids,
+    send_file,
+)
 from tests.harness import Api
+from weft.wire.form import Form
 from weft.wire.operation import Operation
 from weft.wire.operations import TABLE
 
@@ -22,6 +33,8 @@ BODIES: dict[str, list[Any]] = {
     "createRun": [{}],
     "modifyRun": [{"metadata": {"a": "b"}}],
     "submitToolOuputsToRun": [{"tool_outputs": []}],
+    "addUploadPart": [b"data"],  # sent as a form
+    "completeUpload": [{"part_ids": []}, {"part_ids": ["part_1"], "md5": "0"}],
 }
 # What is asked for in lists of another project's thread.
 QUERIES = {
@@ -40,13 +53,23 @@ class Belongings(NamedTuple):
     assistant_id: str
     run_id: str
     step_id: str
+    file_id: str
+    upload_id: str
 
     def path(self, operation: Operation) -> str:
         """Return the path of an operation on these objects."""
         return operation.path.format(**self._asdict())
 
 
-MISSING = Belongings("thread_missing", "msg_missing", "asst_missing", "run_missing", "step_missing")
+MISSING = Belongings(
+    "thread_missing",
+    "msg_missing",
+    "asst_missing",
+    "run_missing",
+    "step_missing",
+    "file-missing",
+    "upload_missing",
+)
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +83,8 @@ def foreign(projects: Projects) -> Belongings:
     # The stream ends when the run does.
     projects.other.http.get(f"/v1{runs}/{run_id}?stream=true").raise_for_status()
     (step,) = projects.other.ok("GET", f"{runs}/{run_id}/steps")["data"]
-    return Belongings(thread_id, message_id, assistant_id, run_id, step["id"])
+    file_id, upload_id = a_file(projects.other), an_upload(projects.other)
+    return Belongings(thread_id, message_id, assistant_id, run_id, step["id"], file_id, upload_id)
 
 
 def bodies(projects: Projects, operation: Operation) -> list[Any]:
@@ -69,6 +93,13 @@ def bodies(projects: Projects, operation: Operation) -> list[Any]:
     return [
         own if operation.id == "createRun" else body for body in BODIES.get(operation.id, [None])
     ]
+
+
+def sent(api: Api, operation: Operation, path: str, body: Any) -> httpx2.Response:
+    """Send a request in the form that the operation takes."""
+    if isinstance(operation.body, Form):
+        return send_file(api, body, path=path, field=operation.body.file)
+    return api.call(operation.method, path, body)
 
 
 def holdings(api: Api, of: Belongings) -> list[bytes]:
@@ -82,6 +113,8 @@ def holdings(api: Api, of: Belongings) -> list[bytes]:
             f"{thread}/runs",
             f"{thread}/runs/{of.run_id}/steps",
             f"/assistants/{of.assistant_id}",
+            "/files",
+            f"/files/{of.file_id}/content",
         )
     ]
 
@@ -106,7 +139,7 @@ def test_an_object_of_another_project_is_answered_like_a_missing_one(
             answers = []
             for of in (foreign, MISSING):
                 path = of.path(operation) + query.format(**of._asdict())
-                answer = projects.one.call(operation.method, path, body)
+                answer = sent(projects.one, operation, path, body)
                 text = answer.text
                 for name, value in of._asdict().items():
                     text = text.replace(value, name)
@@ -117,7 +150,10 @@ def test_an_object_of_another_project_is_answered_like_a_missing_one(
     assert holdings(projects.other, foreign) == before
 
 
-@pytest.mark.parametrize("operation", ON_OBJECTS, ids=[operation.id for operation in ON_OBJECTS])
+IN_THREADS = [operation for operation in ON_OBJECTS if operation.path.startswith("/threads")]
+
+
+@pytest.mark.parametrize("operation", IN_THREADS, ids=[operation.id for operation in IN_THREADS])
 def test_a_message_or_run_of_another_project_is_not_found_in_ones_own_thread(
     projects: Projects, foreign: Belongings, operation: Operation
 ) -> None:
@@ -130,11 +166,11 @@ def test_a_message_or_run_of_another_project_is_not_found_in_ones_own_thread(
         assert answer.status_code == (404 if is_foreign else 200)
 
 
-@pytest.mark.parametrize("path", ["/threads", "/assistants"])
+@pytest.mark.parametrize("path", ["/threads", "/assistants", "/files"])
 def test_a_list_holds_only_what_the_project_has(
     projects: Projects, foreign: Belongings, path: str
 ) -> None:
-    own = {a_thread(projects.one), an_assistant(projects.one)}
+    own = {a_thread(projects.one), an_assistant(projects.one), a_file(projects.one)}
     seen = set(ids(everything(projects.one, path, limit=100)))
     assert seen & own
     assert not seen & set(foreign)

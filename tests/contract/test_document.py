@@ -89,8 +89,11 @@ NOT_YET = {
 }
 # What Weft adds to official operations and bodies.
 ADDED_PARAMETERS = {"getRun": {"stream", "starting_after"}}
-ADDED_PROPERTIES = {"CreateRunRequest": {"queue_when_busy"}}
 OURS_TOO = ("/threads", "/assistants", "/models", "/files", "/uploads", "/vector_stores")
+ADDED_PROPERTIES = {
+    "CreateRunRequest": {"queue_when_busy"},
+    "CreateFileRequest": {"filename"},  # azure-ai-agents sends it
+}
 NOT_OFFERED = {"deleteModel"}  # it deleted models that the client had trained
 EXTENSIONS = {"listThreads", "getHealth", "getReadiness", "getOpenApi"}
 

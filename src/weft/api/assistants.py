@@ -3,6 +3,7 @@
 from weft.api.attaching import made_resources, name_stores, wakes
 from weft.api.call import Answer, Call
 from weft.api.paging import PAGE_BYTES, Listing, answer_page
+from weft.api.references import refer_in_resources
 from weft.domain.errors import NotFound
 from weft.store import assistants as store
 from weft.store.database import Page, Refused
@@ -21,6 +22,7 @@ from weft.wire.shapes import ListQuery, encode
 async def create_assistant(call: Call[CreateAssistantRequest]) -> Answer:
     """Wire: POST /assistants"""
     assistant_id, now = call.rooms.ids.new("asst_"), call.rooms.now()
+    refer_in_resources(call, call.body.tool_resources)
     found, stores = await made_resources(call, call.body.tool_resources, now)
     wire = encode(new_assistant(call.body, found, assistant_id=assistant_id, now=now))
     insert = store.insert(call.project, assistant_id, now, wire)
@@ -51,8 +53,8 @@ async def modify_assistant(call: Call[ModifyAssistantRequest]) -> Answer:
 
     Wire: POST /assistants/{assistant_id}
     """
-    if call.body.tool_resources:
-        name_stores(call, call.body.tool_resources)
+    refer_in_resources(call, call.body.tool_resources or None)
+    name_stores(call, call.body.tool_resources or None)
     while True:
         was = await _wire_of(call)
         wire = encode(modified(stored.decode(was), call.body))

@@ -84,13 +84,18 @@ async def thread_resources(
     given: ToolResourcesRequest | ToolResourcesModifyRequest | None,
     messages: Iterable[CreateMessageRequest | RestoreMessageRequest],
     now: int,
+    *,
+    is_restored: bool = False,
 ) -> tuple[ToolResources, list[Statement]]:
     """Return what a new thread has, and the statements that make it: as given, and as attached.
 
-    Restored messages bring nothing: what they refer to may be long gone.
+    Restored messages bring nothing, and the stores that a restored thread names may be missing:
+    what they refer to may be long gone.
     Guard (`vector_store_touch`): the store that files are attached to has not expired.
     """
     found, statements = await made_resources(call, given, now, THREADS_OWN)
+    if is_restored:
+        call.vector_store_ids.clear()
     new = [each for each in messages if isinstance(each, CreateMessageRequest)]
     if has_attachments(new):
         statements += await attach(call, found, new, now)

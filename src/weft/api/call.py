@@ -13,6 +13,8 @@ from weft.store.runs import RunKey
 
 B = TypeVar("B", covariant=True)
 
+MANY_FILES = 100  # to look for more takes longer than the loop may wait
+
 Headers = tuple[tuple[bytes, bytes], ...]
 
 
@@ -125,6 +127,7 @@ class Call(Generic[B]):
         if self.vector_store_ids:
             alive = (vector_stores.alive(self.project, each) for each in self.vector_store_ids)
             statements = (*alive, *statements)
+        is_long = len(self.file_ids) > MANY_FILES
         if self.file_ids:
             statements = (files.exist(self.project, self.file_ids), *statements)
         if self.idempotency_key is not None:
@@ -137,7 +140,7 @@ class Call(Generic[B]):
             )
             statements = (*statements, remembered)
         try:
-            await self.rooms.database.write(statements, wakes=wakes)
+            await self.rooms.database.write(statements, is_long=is_long, wakes=wakes)
         except Refused as refused:
             raise await self._explained(refused) from None
         return answer

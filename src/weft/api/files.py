@@ -42,7 +42,7 @@ async def create_file(call: Call[CreateFileRequest]) -> Answer:
     file = new_file(
         file_id=call.rooms.ids.new("file-"),
         purpose=request.purpose,
-        filename=request.file,
+        filename=request.filename or request.file,
         size_bytes=call.arrived.bytes,
         created_at=now,
         expires_after_s=request.expires_after.seconds if request.expires_after else None,

@@ -12,6 +12,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 
 from weft.domain.errors import BadRequest, BodyTooLarge
 from weft.store.contents import Arrival
+from weft.wire.files import MAX_FILENAME
 from weft.wire.form import MEDIA_TYPE, Form
 
 MAX_FIELDS_BYTES = 64 * 1024  # all fields together
@@ -134,6 +135,8 @@ class _Reader:
         if self._filename is not None:
             raise _unreadable(f"it has more than one '{self._form.file}'")
         name = _text(options.get(b"filename", b""), "the name of the file")
+        if len(name) > MAX_FILENAME:
+            raise BadRequest.string_length("filename", "maximum", MAX_FILENAME, len(name))
         self._filename = name or NAMELESS
 
     def _take_data(self, data: bytes, start: int, end: int) -> None:

@@ -7,6 +7,7 @@ from weft.api.call import Answer, Call
 from weft.api.filling import refused_store
 from weft.api.messages import append_statements, initial_messages
 from weft.api.paging import PAGE_BYTES, Listing, answer_page
+from weft.api.references import refer_in_messages, refer_in_resources
 from weft.api.searched import with_passages_of
 from weft.domain.errors import BadRequest, NotFound
 from weft.domain.lifecycle import TERMINAL, NotPossible
@@ -74,6 +75,7 @@ async def create_run(call: Call[CreateRunRequest]) -> Answer:
     if not run.instructions and not has_user:
         await _require_user_message(call, thread_id)
     is_waiting = False
+    refer_in_messages(call, request.additional_messages or ())
     while True:
         stores = await attach_to(call, thread_id, request.additional_messages or (), now)
         stores += await _used_stores(call, run, thread_id, assistant, now)
@@ -123,6 +125,8 @@ async def create_thread_and_run(call: Call[CreateThreadAndRunRequest]) -> Answer
     if not run.instructions and not any(message.role == "user" for message in messages):
         raise _nothing_to_answer()
     metadata = given.metadata or {} if given else {}
+    refer_in_resources(call, request.tool_resources)
+    refer_in_resources(call, given.tool_resources if given else None)
     resources = request.tool_resources or (given.tool_resources if given else None)
     found, stores = await thread_resources(call, resources, messages, now)
     thread = encode(

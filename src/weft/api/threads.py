@@ -5,6 +5,7 @@ from weft.api.call import Answer, Call
 from weft.api.filling import refused_store
 from weft.api.messages import initial_messages, refuse_future
 from weft.api.paging import PAGE_BYTES, Listing, answer_page
+from weft.api.references import refer_in_resources
 from weft.domain.errors import AlreadyExists, NotFound
 from weft.store import runs as run_store
 from weft.store import sweep
@@ -41,9 +42,15 @@ async def create_thread(call: Call[CreateThreadRequest | RestoreThreadRequest]) 
         refuse_future(created_at, now, "created_at")
     else:
         thread_id, created_at = call.rooms.ids.new("thread_"), now
+    if not is_restored:
+        refer_in_resources(call, request.tool_resources)
     metadata = request.metadata or {}
     found, stores = await thread_resources(
-        call, request.tool_resources, () if is_restored else request.messages or (), now
+        call,
+        request.tool_resources,
+        () if is_restored else request.messages or (),
+        now,
+        is_restored=is_restored,
     )
     wire = encode(
         ThreadObject(id=thread_id, created_at=created_at, metadata=metadata, tool_resources=found)
@@ -107,8 +114,8 @@ async def modify_thread(call: Call[ModifyThreadRequest]) -> Answer:
     Wire: POST /threads/{thread_id}
     """
     request, thread_id = call.body, call.path["thread_id"]
-    if request.tool_resources:
-        name_stores(call, request.tool_resources)
+    refer_in_resources(call, request.tool_resources or None)
+    name_stores(call, request.tool_resources or None)
     while True:
         was = await _wire_of(call, thread_id)
         thread = stored.decode(was)

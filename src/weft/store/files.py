@@ -69,7 +69,7 @@ def exist(project: str, file_ids: Iterable[str]) -> Statement:
 async def missing(database: Database, project: str, file_ids: Iterable[str]) -> list[str]:
     """Return those of the files that are not there, each once, in the order given."""
     ids = json.dumps(list(file_ids))
-    page = await database.page("files_missing", {"project": project, "ids": ids})
+    page = await database.page("files_missing", {"project": project, "ids": ids}, is_long=True)
     return list(dict.fromkeys(file_id for (file_id,) in page.rows))
 
 

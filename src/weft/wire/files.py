@@ -18,6 +18,7 @@ from weft.wire.shapes import (
 )
 
 MAX_FILE_BYTES = 512 * 1024 * 1024
+MAX_FILENAME = 255
 MAX_PAGE = 10_000
 
 # In the order in which the real service named them.
@@ -28,7 +29,9 @@ Purpose = Annotated[
 Filename = Annotated[
     str,
     Meta(
-        min_length=1, max_length=255, description="Its name, kept as it is; never used as a path."
+        min_length=1,
+        max_length=MAX_FILENAME,
+        description="Its name, kept as it is; never used as a path.",
     ),
 ]
 FileBytes = Annotated[
@@ -55,6 +58,10 @@ class CreateFileRequest(Request):
     file: Annotated[FileBytes, Meta(description="The file, at most 512 MB.")]
     purpose: Annotated[Purpose, Meta(extra={"in_form": True})]
     expires_after: FileExpirationAfter | None = None
+    filename: Annotated[
+        Filename | None,
+        Meta(description="Its name, if not the one that it bears; clients of Azure send it."),
+    ] = None
 
 
 class OpenAIFile(Response, kw_only=True):
