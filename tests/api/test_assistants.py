@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.api.making import an_assistant, as_wire, everything, ids
+from tests.api.storing import a_store
 from tests.harness import Api
 
 DEFAULT_RANKING = {
@@ -145,10 +146,10 @@ def test_a_tool_comes_back_with_every_default_written_out(
         ([{"type": "file_search"}], None, {"file_search": {"vector_store_ids": []}}),
         (
             [{"type": "code_interpreter"}, {"type": "file_search"}],
-            {"file_search": {"vector_store_ids": ["vs_1"]}},
+            {"file_search": {"vector_store_ids": []}},
             {
                 "code_interpreter": {"file_ids": []},
-                "file_search": {"vector_store_ids": ["vs_1"]},
+                "file_search": {"vector_store_ids": []},
             },
         ),
     ],
@@ -246,7 +247,7 @@ def test_null_resets_what_can_be_reset_and_leaves_metadata(api: Api) -> None:
             "instructions": "i",
             "reasoning_effort": "low",
             "tools": [{"type": "file_search"}],
-            "tool_resources": {"file_search": {"vector_store_ids": ["vs_1"]}},
+            "tool_resources": {"file_search": {"vector_store_ids": [a_store(api)]}},
             "temperature": 0.1,
             "top_p": 0.1,
             "metadata": {"a": "b"},

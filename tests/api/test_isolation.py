@@ -17,6 +17,8 @@ from tests.api.making import (
     ids,
     send_file,
 )
+from tests.api.running import DEMO
+from tests.api.storing import a_store, found, wait_for_index
 from tests.harness import Api
 from weft.wire.form import Form
 from weft.wire.operation import Operation
@@ -33,6 +35,12 @@ BODIES: dict[str, list[Any]] = {
     "createRun": [{}],
     "modifyRun": [{"metadata": {"a": "b"}}],
     "submitToolOuputsToRun": [{"tool_outputs": []}],
+    "modifyVectorStore": [{"name": "mine"}, {}],
+    "searchVectorStore": [{"query": "warp"}, {"query": ["warp", "weft"], "max_num_results": 50}],
+    # Of the other project's store, and of one's own file: the store is missing first.
+    "createVectorStoreFile": [{"file_id": "file-missing"}],
+    "updateVectorStoreFileAttributes": [{"attributes": {"a": "b"}}],
+    "createVectorStoreFileBatch": [{"file_ids": ["file-missing"]}],
     "addUploadPart": [b"data"],  # sent as a form
     "completeUpload": [{"part_ids": []}, {"part_ids": ["part_1"], "md5": "0"}],
 }
@@ -42,6 +50,8 @@ QUERIES = {
     "listRuns": ["", "?after={run_id}"],
     "listRunSteps": ["", "?after={step_id}"],
     "getRun": ["", "?stream=true"],
+    "listVectorStoreFiles": ["", "?filter=completed", "?after={file_id}"],
+    "listFilesInVectorStoreBatch": ["", "?after={file_id}"],
 }
 
 
@@ -55,6 +65,8 @@ class Belongings(NamedTuple):
     step_id: str
     file_id: str
     upload_id: str
+    vector_store_id: str
+    batch_id: str
 
     def path(self, operation: Operation) -> str:
         """Return the path of an operation on these objects."""
@@ -69,6 +81,8 @@ MISSING = Belongings(
     "step_missing",
     "file-missing",
     "upload_missing",
+    "vs_missing",
+    "vsfb_missing",
 )
 
 
@@ -84,7 +98,21 @@ def foreign(projects: Projects) -> Belongings:
     projects.other.http.get(f"/v1{runs}/{run_id}?stream=true").raise_for_status()
     (step,) = projects.other.ok("GET", f"{runs}/{run_id}/steps")["data"]
     file_id, upload_id = a_file(projects.other), an_upload(projects.other)
-    return Belongings(thread_id, message_id, assistant_id, run_id, step["id"], file_id, upload_id)
+    store_id = a_store(projects.other)
+    batches = f"/vector_stores/{store_id}/file_batches"
+    batch_id = projects.other.ok("POST", batches, {"file_ids": [file_id]})["id"]
+    wait_for_index(projects.other, store_id)
+    return Belongings(
+        thread_id,
+        message_id,
+        assistant_id,
+        run_id,
+        step["id"],
+        file_id,
+        upload_id,
+        store_id,
+        batch_id,
+    )
 
 
 def bodies(projects: Projects, operation: Operation) -> list[Any]:
@@ -115,6 +143,9 @@ def holdings(api: Api, of: Belongings) -> list[bytes]:
             f"/assistants/{of.assistant_id}",
             "/files",
             f"/files/{of.file_id}/content",
+            f"/vector_stores/{of.vector_store_id}",
+            f"/vector_stores/{of.vector_store_id}/files",
+            f"/vector_stores/{of.vector_store_id}/file_batches/{of.batch_id}",
         )
     ]
 
@@ -214,3 +245,52 @@ def test_the_same_id_in_two_projects_is_two_objects(projects: Projects) -> None:
     assert projects.other.ok("GET", path)["id"] == "msg_same"
     projects.one.ok("DELETE", f"/threads/{thread_id}")
     assert ids(everything(projects.other, f"/threads/{thread_id}/messages")) == ["msg_same"]
+
+
+def test_a_store_or_file_of_another_project_cannot_be_named(
+    projects: Projects, foreign: Belongings
+) -> None:
+    """Nor filled, nor searched: not by a thread, an assistant, a message or a run."""
+    store, file = foreign.vector_store_id, foreign.file_id
+    own_store, own_thread = a_store(projects.one), a_thread(projects.one)
+    named = {"tool_resources": {"file_search": {"vector_store_ids": [store]}}}
+    helper = {"tool_resources": {"file_search": {"vector_stores": [{"file_ids": [file]}]}}}
+    attached = {
+        "role": "user",
+        "content": "x",
+        "attachments": [{"file_id": file, "tools": [{"type": "file_search"}]}],
+    }
+    no_store = (404, f"No vector store found with id '{store}'.")
+    no_file = (400, f"The following files were not found: ['{file}'].")
+    for path, body, expected in (
+        ("/threads", named, no_store),
+        (f"/threads/{own_thread}", named, no_store),
+        ("/assistants", {"model": DEMO, **named}, no_store),
+        ("/threads", helper, no_file),
+        ("/threads", {"messages": [attached]}, no_file),
+        (f"/threads/{own_thread}/messages", attached, no_file),
+        ("/vector_stores", {"file_ids": [file]}, no_file),
+        (f"/vector_stores/{own_store}/files", {"file_id": file}, no_file),
+        (f"/vector_stores/{own_store}/file_batches", {"file_ids": [file]}, no_file),
+    ):
+        status, error = projects.one.error("POST", path, body)
+        assert (status, error["message"]) == expected
+    assert found(projects.other, store, "Over one, under one.")
+
+
+def test_a_thread_restored_with_a_store_of_another_project_never_searches_it(
+    projects: Projects, foreign: Belongings
+) -> None:
+    thread = {
+        "id": f"thread_{uuid.uuid4().hex}",
+        "messages": [{"role": "user", "content": "Over one, under one?"}],
+        "tool_resources": {"file_search": {"vector_store_ids": [foreign.vector_store_id]}},
+    }
+    projects.one.ok("POST", "/threads", thread)
+    tools = [{"type": "file_search"}]
+    assistant = an_assistant(projects.one, model=DEMO, tools=tools)
+    runs = f"/threads/{thread['id']}/runs"
+    events = projects.one.events("POST", runs, {"assistant_id": assistant, "stream": True})
+    assert events[-1].name == "thread.run.completed"
+    (step,) = projects.one.ok("GET", f"{runs}/{events[-1].data['id']}/steps")["data"]
+    assert step["type"] == "message_creation"  # it was not even offered a search

@@ -9,17 +9,18 @@ from typing import Any
 import pytest
 
 from tests.api.making import a_message, a_thread, as_wire, everything
+from tests.api.storing import a_store
 from tests.harness import Api
 
 UNSET_AS_READ: dict[str, Any] = {"code_interpreter": {"file_ids": []}}
 
 
 @pytest.fixture
-def resources(files: list[str]) -> dict[str, Any]:
+def resources(files: list[str], api: Api) -> dict[str, Any]:
     """Resources of both tools."""
     return {
         "code_interpreter": {"file_ids": files[:2]},
-        "file_search": {"vector_store_ids": ["vs_1"]},
+        "file_search": {"vector_store_ids": [a_store(api)]},
     }
 
 
@@ -99,9 +100,11 @@ def test_a_thread_whose_last_message_is_wrong_is_not_made_at_all(api: Api) -> No
     assert everything(api, "/threads", **{"metadata[mark]": mark}) == []
 
 
-def test_stores_to_be_made_leave_an_empty_list_until_there_are_files(api: Api) -> None:
+def test_a_store_is_made_with_the_thread_and_goes_a_week_after_its_last_use(
+    files: list[str], api: Api
+) -> None:
     helper = {
-        "file_ids": ["file-a"],
+        "file_ids": files,
         "chunking_strategy": {
             "type": "static",
             "static": {"max_chunk_size_tokens": 800, "chunk_overlap_tokens": 400},
@@ -111,7 +114,13 @@ def test_stores_to_be_made_leave_an_empty_list_until_there_are_files(api: Api) -
     made = api.ok(
         "POST", "/threads", {"tool_resources": {"file_search": {"vector_stores": [helper]}}}
     )
-    assert made["tool_resources"] == {"file_search": {"vector_store_ids": []}}
+    (store_id,) = made["tool_resources"]["file_search"]["vector_store_ids"]
+    store = api.ok("GET", f"/vector_stores/{store_id}")
+    assert store["metadata"] == {"a": "b"}
+    assert store["file_counts"]["total"] == len(files)
+    assert store["expires_after"] == {"anchor": "last_active_at", "days": 7}
+    assert store["expires_at"] == store["last_active_at"] + 7 * 86400
+    assert api.ok("GET", f"/threads/{made['id']}") == made
 
 
 def test_text_travels_as_it_is_and_not_as_escapes(api: Api) -> None:
