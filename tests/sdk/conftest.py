@@ -44,12 +44,13 @@ def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
 
 @pytest.fixture(scope="session")
 def real(door: Door) -> Real:
-    """Gives facts with the identifiers of files that are there."""
+    """Gives facts with the identifiers of files and of a store that are there."""
     with openai.OpenAI(base_url=f"{door.address}/v1", api_key=door.key) as client:
         names = {
             name: client.files.create(file=(f"{name}.txt", b"Good day."), purpose="assistants").id
             for name in facts.FILES
         }
+        names[facts.STORE] = client.vector_stores.create().id
     return lambda value: facts.renamed(value, names)
 
 

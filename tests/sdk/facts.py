@@ -183,8 +183,9 @@ THREAD_CHANGED: dict[str, Any] = {
 }
 
 
-# What the facts above call the files that they refer to.
+# What the facts above call the files and the vector store that they refer to.
 FILES = ("file-1", "file-2", "file-3")
+STORE = "vs_1"
 
 
 def renamed(value: Any, names: Mapping[str, str]) -> Any:
