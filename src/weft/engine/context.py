@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from weft.engine.images import FileImage, Images
 from weft.llm.model import (
     ChatMessage,
     FunctionTool,
@@ -22,10 +23,12 @@ from weft.llm.model import (
 )
 from weft.llm.tokens import Calibration, estimate_message, estimate_tools
 from weft.store import runs as store
+from weft.store.contents import Contents
 from weft.store.database import Database
 from weft.store.places import Bounds, Place
 from weft.store.runs import RunKey
 from weft.wire.messages import (
+    ImageFilePart,
     ImageUrlPart,
     MessageContentRefusalObject,
     MessageContentTextObject,
@@ -44,6 +47,7 @@ class OutOfTokens(Exception):
 
 async def build(
     database: Database,
+    contents: Contents,
     key: RunKey,
     run: RunObject,
     *,
@@ -69,6 +73,7 @@ async def build(
     if fixed > prompt_tokens:
         raise OutOfTokens
     thread = await newest_messages(database, key, run, prompt_tokens - fixed, tokens)
+    thread = await Images(database, contents, key.project).shown(thread)
     return ModelRequest(
         model=run.model,
         messages=[*head, *thread, *tail],
@@ -197,6 +202,8 @@ def as_chat(message: MessageObject) -> ChatMessage | None:
             parts.append(TextPart(part.refusal))
         elif isinstance(part, ImageUrlPart):
             parts.append(ImagePart(part.image_url.url, part.image_url.detail))
+        elif isinstance(part, ImageFilePart):
+            parts.append(FileImage(part.image_file.file_id, part.image_file.detail))
     if not parts:
         return None
     if all(isinstance(part, TextPart) for part in parts):

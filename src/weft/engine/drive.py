@@ -29,6 +29,7 @@ from weft.llm.model import FinishReason, Model, ModelError
 from weft.llm.tokens import Calibration
 from weft.store import messages as message_store
 from weft.store import runs as store
+from weft.store.contents import Contents
 from weft.store.database import Database, Refused
 from weft.store.runs import RunKey, State
 from weft.wire import events
@@ -64,6 +65,7 @@ class Engineering(NamedTuple):
     """What driving a run takes. `max_prompt_tokens` is for runs that set no limit."""
 
     database: Database
+    contents: Contents
     ids: Ids
     now: Callable[[], int]
     models: Models
@@ -150,6 +152,7 @@ async def take_turn(tools: Engineering, journal: Journal) -> None:
             return
     request = await build(
         tools.database,
+        tools.contents,
         key,
         run,
         prompt_tokens=prompt_tokens,
