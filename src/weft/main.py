@@ -107,6 +107,7 @@ async def opened(settings: Settings) -> AsyncIterator[Rooms]:
     ids = Ids(now_us)
     tools = Engineering(
         database,
+        contents,
         ids,
         now,
         models,

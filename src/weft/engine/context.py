@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from weft.engine.images import FileImage, Images
 from weft.engine.searching import MAX_ROUNDS, Search, name_for, told
 from weft.llm.model import (
     ChatMessage,
@@ -25,11 +26,13 @@ from weft.llm.model import (
 from weft.llm.tokens import ANSWER_TOKENS, Calibration, estimate_message, estimate_tools
 from weft.store import runs as store
 from weft.store import searches
+from weft.store.contents import Contents
 from weft.store.database import Database
 from weft.store.places import Bounds, Place
 from weft.store.runs import RunKey
 from weft.store.searches import SearchRow
 from weft.wire.messages import (
+    ImageFilePart,
     ImageUrlPart,
     MessageContentRefusalObject,
     MessageContentTextObject,
@@ -57,6 +60,7 @@ class Prompt(NamedTuple):
 
 async def build(
     database: Database,
+    contents: Contents,
     key: RunKey,
     run: RunObject,
     *,
@@ -83,6 +87,7 @@ async def build(
     if left < 0:
         raise OutOfTokens
     thread, read = await newest_messages(database, key, run, left, adjusted)
+    thread = await Images(database, contents, key.project).shown(thread)
     request = ModelRequest(
         model=run.model,
         messages=[*head, *thread, *tail],
@@ -231,6 +236,8 @@ def as_chat(message: MessageObject) -> ChatMessage | None:
             parts.append(TextPart(part.refusal))
         elif isinstance(part, ImageUrlPart):
             parts.append(ImagePart(part.image_url.url, part.image_url.detail))
+        elif isinstance(part, ImageFilePart):
+            parts.append(FileImage(part.image_file.file_id, part.image_file.detail))
     if not parts:
         return None
     if all(isinstance(part, TextPart) for part in parts):

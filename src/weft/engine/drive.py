@@ -32,6 +32,7 @@ from weft.llm.tokens import Calibration
 from weft.store import messages as message_store
 from weft.store import runs as store
 from weft.store import searches
+from weft.store.contents import Contents
 from weft.store.database import Database, Refused, Statement
 from weft.store.runs import RunKey, State
 from weft.wire import events
@@ -67,6 +68,7 @@ class Engineering(NamedTuple):
     """What driving a run takes. `max_prompt_tokens` is for runs that set no limit."""
 
     database: Database
+    contents: Contents
     ids: Ids
     now: Callable[[], int]
     models: Models
@@ -161,6 +163,7 @@ async def take_turn(tools: Engineering, journal: Journal, search: Search | None)
             return True
     prompt = await build(
         tools.database,
+        tools.contents,
         key,
         run,
         prompt_tokens=prompt_tokens,
