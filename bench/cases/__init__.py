@@ -3,7 +3,17 @@
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from bench.cases import floor, followers, patience, quality, runs, scale, search, weight
+from bench.cases import (
+    floor,
+    followers,
+    long_threads,
+    patience,
+    quality,
+    runs,
+    scale,
+    search,
+    weight,
+)
 from bench.report import Result
 from bench.stage import Stage
 
@@ -16,6 +26,7 @@ CASES: dict[str, Case] = {
     "creation": scale.creation,
     "slow-reader": patience.slow_reader,
     "idle-connections": patience.idle_connections,
+    "run-long-thread": long_threads.first_token,
     "run-latency": runs.latency,
     "run-many": runs.many,
     "run-rate": runs.rate,

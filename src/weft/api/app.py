@@ -20,7 +20,7 @@ from weft.api.door import Door
 from weft.api.idempotency import Repeats, key_of
 from weft.api.routing import Router
 from weft.api.stream import HEADERS as STREAM_HEADERS
-from weft.api.stream import follow, followed
+from weft.api.stream import followed, told
 from weft.domain.errors import (
     ApiError,
     BadRequest,
@@ -185,7 +185,7 @@ class App:
         headers = [*STREAM_HEADERS, (b"x-request-id", request_id.encode("ascii"))]
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
         gone = asyncio.create_task(_disconnected(receive))
-        frames = follow(self._rooms, *wanted)
+        frames = told(self._rooms, *wanted, request_id)
         try:
             async with aclosing(frames):
                 async for piece in frames:
