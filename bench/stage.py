@@ -28,6 +28,7 @@ class Scale(NamedTuple):
     rates: int  # tried at most, to find the highest
     rate_s: float  # how long each is tried
     followers: int
+    chunks: int  # in a vector store
 
 
 FULL = Scale(
@@ -46,6 +47,7 @@ FULL = Scale(
     rates=6,
     rate_s=10,
     followers=10_000,
+    chunks=100_000,
 )
 QUICK = Scale(
     seconds=0.5,
@@ -63,6 +65,7 @@ QUICK = Scale(
     rates=2,
     rate_s=2,
     followers=500,
+    chunks=5_000,
 )
 
 Side = Callable[[], Load]

@@ -3,7 +3,17 @@
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from bench.cases import floor, followers, long_threads, patience, runs, scale, weight
+from bench.cases import (
+    floor,
+    followers,
+    long_threads,
+    patience,
+    quality,
+    runs,
+    scale,
+    search,
+    weight,
+)
 from bench.report import Result
 from bench.stage import Stage
 
@@ -21,6 +31,9 @@ CASES: dict[str, Case] = {
     "run-many": runs.many,
     "run-rate": runs.rate,
     "followers": followers.followers,
+    "search-quality": quality.quality,
+    "search-speed": search.speed,
+    "indexing": search.indexing,
     "memory": weight.memory,
     "start": weight.start,
 }

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from tests.harness import Server, weft
 from tests.llm.upstream import failing, serving, text
+from tests.retrieval.vectors import embeddings
 
 
 def test_a_healthy_folder_without_a_server_is_well(tmp_path: Path) -> None:
@@ -82,3 +83,31 @@ def test_a_server_with_an_endpoint_that_cannot_be_used_does_not_start(tmp_path: 
     assert said.startswith("weft: ")
     assert "must begin with http:// or https://" in said
     assert "Traceback" not in said
+
+
+def test_without_an_endpoint_for_embeddings_file_search_goes_by_full_text(tmp_path: Path) -> None:
+    """And it says what to write for more."""
+    said = weft("doctor", "--data-dir", str(tmp_path / "data"), cwd=tmp_path).stdout
+    assert "ok    file search: full text alone" in said
+    assert "[embeddings]" in said
+
+
+def test_with_an_endpoint_for_embeddings_file_search_is_hybrid(tmp_path: Path) -> None:
+    """The endpoint is asked, and its dimensions are told."""
+    with serving() as upstream:
+        upstream.play(embeddings(48))
+        (tmp_path / "weft.toml").write_text(
+            f'[embeddings]\nurl = "{upstream.url}"\nmodel = "small"\n', encoding="utf-8"
+        )
+        said = weft("doctor", cwd=tmp_path).stdout
+    assert "ok    file search: hybrid: full text and the vectors of small 48" in said
+
+
+def test_an_endpoint_for_embeddings_that_does_not_answer_must_be_mended(tmp_path: Path) -> None:
+    """Searches go on by full text meanwhile."""
+    (tmp_path / "weft.toml").write_text(
+        '[embeddings]\nurl = "http://127.0.0.1:9/v1"\nmodel = "small"\n', encoding="utf-8"
+    )
+    said = weft("doctor", cwd=tmp_path, status=1).stdout
+    assert "MEND  file search: full text alone" in said
+    assert "127.0.0.1:9" in said

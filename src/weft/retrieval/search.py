@@ -27,7 +27,7 @@ RANKED = 100  # how deep each of the two rankings goes, at least
 CANDIDATES = 400  # vectors that are compared exactly, at least
 SMALL = 10_000  # chunks of a store in which even words that stand everywhere are looked up
 MOST_TERMS = 64  # of a query
-MOST_POSTINGS = 60_000  # entries of the lists of full text that one query reads
+MOST_POSTINGS = 40_000  # entries of the lists of full text that one query reads
 EMBEDDING_S = 15.0  # a search does not wait longer for its vector
 
 logger = logging.getLogger("weft.retrieval")
