@@ -14,6 +14,7 @@ import logging
 import os
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 from weft.domain.errors import Unavailable
@@ -75,7 +76,7 @@ class IndexingEngine:
         database = self._tools.database
         for key, (attempt, task) in list(self._working.items()):
             job = await store.job(database, key)
-            if job is None or job.attempt != attempt:
+            if job is None or job.attempt > attempt:
                 task.cancel()
         for key, _ in await store.queue(database, 2 * self._at_once):
             if len(self._working) >= self._at_once:
@@ -85,7 +86,14 @@ class IndexingEngine:
             job = await store.job(database, key)
             if job is not None:
                 task = asyncio.create_task(self._work_on(key, job), name=f"index {key.file_id}")
+                # Not in the task itself: one that is cancelled ahead of its first step never runs.
+                task.add_done_callback(partial(self._ended, key))
                 self._working[key] = (job.attempt + 1, task)
+
+    def _ended(self, key: FileKey, _: asyncio.Task[None]) -> None:
+        """Make room for what waits."""
+        del self._working[key]
+        self._tools.database.bells.ring(INDEXING)
 
     async def _work_on(self, key: FileKey, job: Job) -> None:
         try:
@@ -94,10 +102,6 @@ class IndexingEngine:
             logger.warning("file %s has to wait: %s", key.file_id, fault)
         except Exception:
             logger.exception("file %s stumbled; it is looked at again", key.file_id)
-        finally:
-            del self._working[key]
-            # What waits for the place that is free now.
-            self._tools.database.bells.ring(INDEXING)
 
     async def _let_go(self) -> None:
         """End all work, also in the middle of a file. It is not the files' fault."""
