@@ -42,7 +42,7 @@ def wait_for_index(api: Api, store: str) -> Any:
         assert time.monotonic() < give_up_at, f"not indexed in time: {answer.text}"
 
 
-def found(api: Api, store: str, query: str, **body: Any) -> list[Any]:
+def found(api: Api, store: str, query: str | list[str], **body: Any) -> list[Any]:
     """Search a store, and return the results."""
     results: list[Any] = api.ok("POST", f"/vector_stores/{store}/search", {"query": query, **body})[
         "data"
