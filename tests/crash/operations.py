@@ -9,10 +9,12 @@ from typing import NamedTuple
 import apsw
 
 from tests.store.conformance import NOW, P, append, initial, pairs, put_back, thread
-from weft.store import idempotency, messages, sweep, threads
+from weft.store import chunks, idempotency, messages, sweep, threads, vector_stores
+from weft.store.chunks import FileKey, NewChunk, Place
 from weft.store.database import Refused, Statement, Write
 from weft.store.migrations import Migration
 from weft.store.sqlite import Sqlite, migrate
+from weft.store.vector_stores import Job, NewFile
 
 OLD = {"topic": "looms", "state": "open"}
 NEW = {"topic": "looms", "state": "closed", "by": "ada"}
@@ -94,6 +96,36 @@ OPERATIONS: Mapping[str, Operation] = {
             (thread("thread_c"),),
         ),
     ),
+}
+
+
+_KEY = FileKey(P, "vs_a", "file-1")
+_FILES = [NewFile(f"file-{number}", 800, 400, "{}") for number in range(1, 4)]
+_STORE = (
+    vector_stores.insert(P, "vs_a", NOW, 7, "{}"),
+    vector_stores.fill(P, "vs_a", _FILES, NOW),
+)
+_CLAIMED = (*_STORE, vector_stores.claim(_KEY, Job(0, 0, 800, 400, "{}")))
+_CHUNKS = (
+    *chunks.begin(_KEY, 1, filename="a.txt", space=None),
+    *chunks.append(Place(1, 1), [NewChunk(0, 0, 4, "warp", [["warp"], *[[]] * 7], None)]),
+)
+_DONE = vector_stores.finish(
+    _KEY, 1, status="completed", usage_bytes=4, last_error=None, attributes="{}"
+)
+OPERATIONS = {
+    **OPERATIONS,
+    "put a batch of files into a store": Operation(
+        _STORE, (vector_stores.insert_batch(P, "vs_a", "vsfb_a", _FILES, NOW),)
+    ),
+    "publish what was indexed": Operation(
+        (*_CLAIMED, *_CHUNKS), ((_DONE, *chunks.publish(_KEY, 1, {})),)
+    ),
+    "take a file out of a store": Operation(
+        (*_CLAIMED, *_CHUNKS, _DONE, *chunks.publish(_KEY, 1, {})),
+        (vector_stores.remove(_KEY, NOW),),
+    ),
+    "delete a store": Operation((*_CLAIMED, *_CHUNKS), (vector_stores.delete(P, "vs_a", NOW),)),
 }
 
 
