@@ -11,7 +11,6 @@ import anyio.to_thread
 import httpx2
 
 from weft.client import setting
-from weft.client.async_file_methods import FileMethods
 from weft.client.async_methods import Methods
 from weft.client.blocking import fetched
 from weft.client.core import (
@@ -266,7 +265,7 @@ class AsyncSpecClient(AsyncShell):
         return [*super().__dir__(), *self._core.names]
 
 
-class AsyncClient(AsyncShell, Methods, FileMethods):
+class AsyncClient(AsyncShell, Methods):
     """The asynchronous client of Weft: one typed method for each operation.
 
     It takes what `Client` takes.

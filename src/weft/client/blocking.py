@@ -23,7 +23,6 @@ from weft.client.core import (
 from weft.client.description import Description
 from weft.client.errors import Problem
 from weft.client.events import Event
-from weft.client.file_methods import FileMethods
 from weft.client.files import Arriving
 from weft.client.follow import events
 from weft.client.methods import Methods
@@ -242,7 +241,7 @@ class SpecClient(Shell):
         return [*super().__dir__(), *self._core.names]
 
 
-class Client(Shell, Methods, FileMethods):
+class Client(Shell, Methods):
     """The client of Weft: one typed method for each operation.
 
     `check=False` sends without checking; `retries` says how often a request is repeated when that

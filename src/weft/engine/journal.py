@@ -5,7 +5,7 @@ A run is one story with one writer. The journal keeps what the worker has open
 events that say so.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -40,6 +40,7 @@ from weft.wire.runs import (
 from weft.wire.shapes import encode
 
 NOTHING: Mapping[int, FileCitation] = MappingProxyType({})
+ROW_CHARS = 16 * 1024  # of a batch of text in one row of the log
 
 
 class Ended(NamedTuple):
@@ -62,6 +63,20 @@ class OpenMessage:
         self.message = message
         self.parts: Parts = {}
         self.citations: list[FileCitation] = []
+
+
+def rows_of(texts: list[str]) -> Iterator[list[str]]:
+    """Yield a batch in parts of `ROW_CHARS`, or of one text that is longer."""
+    row: list[str] = []
+    left = ROW_CHARS
+    for text in texts:
+        left -= len(text)
+        if row and left < 0:
+            yield row
+            row, left = [], ROW_CHARS - len(text)
+        row.append(text)
+    if row:
+        yield row
 
 
 def close_message(
@@ -161,27 +176,30 @@ class Journal:
         kind: PartKind,
         texts: list[str],
         cited: Mapping[int, FileCitation] = NOTHING,
-    ) -> Statement:
-        """Return the statement that logs a batch of text, or of a refusal.
+    ) -> list[Statement]:
+        """Return the statements that log a batch of text, or of a refusal.
 
         `cited` are those of the texts that are source marks, by their place.
+        A row has about `ROW_CHARS` at most: each follower holds one while its client is slow.
         """
-        numbered = {
-            place: (number, citation)
-            for number, (place, citation) in enumerate(cited.items(), len(open_message.citations))
-        }
+        numbered = [*enumerate(cited.items(), len(open_message.citations))]
         open_message.citations += cited.values()
         is_first = kind not in open_message.parts
         open_message.parts.setdefault(kind, []).extend(texts)
-        data = events.message_deltas(
-            open_message.message.id,
-            kind,
-            list(open_message.parts).index(kind),
-            texts,
-            is_first=is_first,
-            cited=numbered,
-        )
-        return store.event(self.key, events.MESSAGE_DELTA, data, len(texts))
+        index = list(open_message.parts).index(kind)
+        statements, at = [], 0
+        for row in rows_of(texts):
+            here = {
+                place - at: (number, citation)
+                for number, (place, citation) in numbered
+                if at <= place < at + len(row)
+            }
+            data = events.message_deltas(
+                open_message.message.id, kind, index, row, is_first=is_first, cited=here
+            )
+            statements.append(store.event(self.key, events.MESSAGE_DELTA, data, len(row)))
+            is_first, at = False, at + len(row)
+        return statements
 
     def end_message(self, open_message: OpenMessage, now: int, ended: Ended) -> list[Statement]:
         """Return the statements that end a message and its step."""

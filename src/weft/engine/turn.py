@@ -131,7 +131,7 @@ class Turn:
             texts, cited = _split(pieces)
         message = self._writing(statements)
         if texts:
-            statements.append(self._journal.say(message, kind, texts, cited))
+            statements += self._journal.say(message, kind, texts, cited)
 
     def _writing(self, statements: list[Statement]) -> OpenMessage:
         """Return the open message, begun if there is none."""
@@ -228,7 +228,7 @@ class Turn:
         if self._message is not None:
             if held := self._citing.rest():
                 texts, cited = _split(held)
-                statements.append(self._journal.say(self._message, "text", texts, cited))
+                statements += self._journal.say(self._message, "text", texts, cited)
             self._citing = Citing(self._sources)
             statements += self._journal.end_message(self._message, now, ended)
             self._message = None

@@ -1,4 +1,4 @@
-"""The typed methods on files of `Client`.
+"""The typed methods of `Client`: vector stores.
 
 Made by scripts/client_methods.py from the contract in src/weft/wire: edit that instead.
 """
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
     from weft.client.blocking import Listing
     from weft.client.setting import Options, PostOptions
-    from weft.wire.files import DeleteFileResponse, ListFilesResponse, OpenAIFile
-    from weft.wire.uploads import CompleteUploadRequest, CreateUploadRequest, Upload, UploadPart
     from weft.wire.vector_search import VectorStoreSearchRequest, VectorStoreSearchResultsPage
     from weft.wire.vector_stores import (
         CreateVectorStoreFileBatchRequest,
@@ -37,65 +35,13 @@ if TYPE_CHECKING:
 Json: TypeAlias = Mapping[str, Any]
 
 
-class FileMethods:
-    """A method for each operation on files."""
+class VectorStores:
+    """A method for each operation."""
 
     if TYPE_CHECKING:
 
         def call(self, operation: str, /, *path: Any, **arguments: Any) -> Any:
             """Call an operation by its id."""
-
-    def create_file(self, *, body: Json, **options: Unpack[PostOptions]) -> OpenAIFile:
-        """Upload a file."""
-        return self.call("createFile", body=body, **options)
-
-    def list_files(
-        self,
-        *,
-        purpose: str | None = None,
-        limit: int | None = None,
-        order: Literal["asc", "desc"] | None = None,
-        after: str | None = None,
-        **options: Unpack[Options],
-    ) -> Listing[OpenAIFile, ListFilesResponse]:
-        """List files."""
-        return self.call(
-            "listFiles", purpose=purpose, limit=limit, order=order, after=after, **options
-        )
-
-    def retrieve_file(self, file_id: str, **options: Unpack[Options]) -> OpenAIFile:
-        """Retrieve a file."""
-        return self.call("retrieveFile", file_id, **options)
-
-    def delete_file(self, file_id: str, **options: Unpack[Options]) -> DeleteFileResponse:
-        """Delete a file."""
-        return self.call("deleteFile", file_id, **options)
-
-    def download_file(self, file_id: str, **options: Unpack[Options]) -> bytes:
-        """Download a file."""
-        return self.call("downloadFile", file_id, **options)
-
-    def create_upload(
-        self, *, body: CreateUploadRequest | Json, **options: Unpack[PostOptions]
-    ) -> Upload:
-        """Create an upload."""
-        return self.call("createUpload", body=body, **options)
-
-    def add_upload_part(
-        self, upload_id: str, *, body: Json, **options: Unpack[PostOptions]
-    ) -> UploadPart:
-        """Add a part."""
-        return self.call("addUploadPart", upload_id, body=body, **options)
-
-    def complete_upload(
-        self, upload_id: str, *, body: CompleteUploadRequest | Json, **options: Unpack[PostOptions]
-    ) -> Upload:
-        """Complete an upload."""
-        return self.call("completeUpload", upload_id, body=body, **options)
-
-    def cancel_upload(self, upload_id: str, **options: Unpack[PostOptions]) -> Upload:
-        """Cancel an upload."""
-        return self.call("cancelUpload", upload_id, **options)
 
     def create_vector_store(
         self, *, body: CreateVectorStoreRequest | Json, **options: Unpack[PostOptions]
@@ -260,15 +206,6 @@ class FileMethods:
             **options,
         )
 
-    createFile = create_file
-    listFiles = list_files
-    retrieveFile = retrieve_file
-    deleteFile = delete_file
-    downloadFile = download_file
-    createUpload = create_upload
-    addUploadPart = add_upload_part
-    completeUpload = complete_upload
-    cancelUpload = cancel_upload
     createVectorStore = create_vector_store
     listVectorStores = list_vector_stores
     getVectorStore = get_vector_store
