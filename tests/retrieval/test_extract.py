@@ -272,6 +272,24 @@ async def test_a_cancelled_reading_leaves_no_process(tmp_path: Path) -> None:
     assert not children()
 
 
+async def test_a_reading_that_would_never_end_is_ended_with_whoever_asked(tmp_path: Path) -> None:
+    """The file is a pipe that nobody writes to."""
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    writer = os.open(path, os.O_RDWR)
+    try:
+        task = asyncio.ensure_future(anext(passages_of(path, "a.txt", 800, 400)))
+        async with asyncio.timeout(60):
+            while not children():  # noqa: ASYNC110  # it has no event for its beginning
+                await asyncio.sleep(0.01)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+        assert not children()
+    finally:
+        os.close(writer)
+
+
 def environment(pid: int) -> list[str]:
     """Return the environment of a process, NAME=VALUE."""
     return Path(f"/proc/{pid}/environ").read_text().split("\0")
