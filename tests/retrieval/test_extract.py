@@ -273,18 +273,26 @@ async def test_a_cancelled_reading_leaves_no_process(tmp_path: Path) -> None:
 
 
 async def test_a_reading_that_would_never_end_is_ended_with_whoever_asked(tmp_path: Path) -> None:
-    """The file is a pipe that nobody writes to."""
+    """The file is a pipe that nobody writes to. Cancelled at any moment, also while starting."""
     path = tmp_path / "pipe"
     os.mkfifo(path)
     writer = os.open(path, os.O_RDWR)
     try:
+        for turns in (0, 1, 2, 3, 5, 8, 20):
+            task = asyncio.ensure_future(anext(passages_of(path, "a.txt", 800, 400)))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            assert not children()
         task = asyncio.ensure_future(anext(passages_of(path, "a.txt", 800, 400)))
         async with asyncio.timeout(60):
             while not children():  # noqa: ASYNC110  # it has no event for its beginning
                 await asyncio.sleep(0.01)
-            task.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await task
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
         assert not children()
     finally:
         os.close(writer)
