@@ -4,6 +4,9 @@ import re
 from functools import cache
 from importlib import resources
 
+# What every database understands; a dialect's own file comes on top.
+_SHARED = ("shared", "chunks")
+
 _HEAD = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 
 
@@ -14,7 +17,7 @@ def statements(dialect: str) -> dict[str, str]:
     Raises: ValueError when a name stands twice.
     """
     found: dict[str, str] = {}
-    for file in ("shared", dialect):
+    for file in (*_SHARED, dialect):
         text = (resources.files(__package__) / f"{file}.sql").read_text(encoding="utf-8")
         _, *parts = _HEAD.split(text)
         for name, body in zip(parts[::2], parts[1::2], strict=True):
