@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 from bench.cases import (
+    client,
     floor,
     followers,
     long_threads,
@@ -34,6 +35,7 @@ CASES: dict[str, Case] = {
     "search-quality": quality.quality,
     "search-speed": search.speed,
     "indexing": search.indexing,
+    "client": client.overhead,
     "memory": weight.memory,
     "start": weight.start,
 }
