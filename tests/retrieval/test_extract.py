@@ -6,8 +6,10 @@ import contextlib
 import os
 import resource
 import zlib
+from collections.abc import Callable
 from contextlib import aclosing
 from pathlib import Path
+from typing import TypeAlias
 
 import pytest
 
@@ -240,13 +242,24 @@ async def test_marks_that_are_never_closed_cost_no_more_than_others(
     assert usage()[0] - before < CPU_S / 4
 
 
-def children() -> list[int]:
-    """Return the processes that this one has started and that live."""
+Children: TypeAlias = Callable[[], set[int]]
+
+
+def _children() -> set[int]:
     own = os.getpid()
-    return [int(pid) for pid in Path(f"/proc/{own}/task/{own}/children").read_text().split()]
+    return {int(pid) for pid in Path(f"/proc/{own}/task/{own}/children").read_text().split()}
 
 
-async def test_a_file_that_is_given_up_leaves_no_process(tmp_path: Path) -> None:
+@pytest.fixture
+def children() -> Children:
+    """The processes that live and were started by the test, not by those before it."""
+    before = _children()
+    return lambda: _children() - before
+
+
+async def test_a_file_that_is_given_up_leaves_no_process(
+    tmp_path: Path, children: Children
+) -> None:
     path = tmp_path / "file"
     path.write_text("word and weft " * 1_000_000)
     async with aclosing(passages_of(path, "a.txt", 100, 50)) as found:
@@ -255,7 +268,7 @@ async def test_a_file_that_is_given_up_leaves_no_process(tmp_path: Path) -> None
     assert not children()
 
 
-async def test_a_cancelled_reading_leaves_no_process(tmp_path: Path) -> None:
+async def test_a_cancelled_reading_leaves_no_process(tmp_path: Path, children: Children) -> None:
     path = tmp_path / "file"
     path.write_text("word and weft " * 1_000_000)
     begun = asyncio.Event()
@@ -272,12 +285,40 @@ async def test_a_cancelled_reading_leaves_no_process(tmp_path: Path) -> None:
     assert not children()
 
 
+async def test_a_reading_that_would_never_end_is_ended_with_whoever_asked(
+    tmp_path: Path, children: Children
+) -> None:
+    """The file is a pipe that nobody writes to. Cancelled at any moment, also while starting."""
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    writer = os.open(path, os.O_RDWR)
+    try:
+        for turns in (0, 1, 2, 3, 5, 8, 20):
+            task = asyncio.ensure_future(anext(passages_of(path, "a.txt", 800, 400)))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            assert not children()
+        task = asyncio.ensure_future(anext(passages_of(path, "a.txt", 800, 400)))
+        async with asyncio.timeout(60):
+            while not children():  # noqa: ASYNC110  # it has no event for its beginning
+                await asyncio.sleep(0.01)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert not children()
+    finally:
+        os.close(writer)
+
+
 def environment(pid: int) -> list[str]:
     """Return the environment of a process, NAME=VALUE."""
     return Path(f"/proc/{pid}/environ").read_text().split("\0")
 
 
-async def test_the_process_knows_no_settings_or_keys(tmp_path: Path) -> None:
+async def test_the_process_knows_no_settings_or_keys(tmp_path: Path, children: Children) -> None:
     """A hostile file that takes it over finds nothing."""
     path = tmp_path / "file"
     path.write_text("word and weft " * 1_000_000)

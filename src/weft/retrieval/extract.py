@@ -1,11 +1,12 @@
 """Reads a file in a process of its own, so that a hostile one cannot harm the server."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Coroutine
 from pathlib import Path
 
 import msgspec
@@ -60,7 +61,7 @@ async def passages_of(
             "unsupported_file",
             f"Files {shown} cannot be searched. These can: {', '.join(sorted(ENDINGS))}.",
         )
-    process = await _started(path, ending, max_tokens, overlap_tokens)
+    process = await _started_whole(_started(path, ending, max_tokens, overlap_tokens))
     is_empty = True
     try:
         while batch := await _next(process):
@@ -71,6 +72,20 @@ async def passages_of(
     if is_empty:
         is_pdf = " A scanned PDF is pictures only." if ending == "pdf" else ""
         raise Unreadable("invalid_file", f"The file holds no text.{is_pdf}")
+
+
+async def _started_whole(starting: Coroutine[None, None, Process]) -> Process:
+    """Start a process, or end it if the caller is cancelled while it is starting.
+
+    uvloop would forget about a process whose start is cancelled.
+    """
+    task = asyncio.create_task(starting)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        with contextlib.suppress(Unreadable):
+            await _end(await asyncio.shield(task))
+        raise
 
 
 async def _started(path: Path, ending: str, max_tokens: int, overlap_tokens: int) -> Process:

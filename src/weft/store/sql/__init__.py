@@ -5,7 +5,7 @@ from functools import cache
 from importlib import resources
 
 # What every database understands; a dialect's own file comes on top.
-_SHARED = ("shared", "files", "vector_stores")
+_SHARED = ("shared", "files", "vector_stores", "chunks")
 
 _HEAD = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 
