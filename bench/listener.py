@@ -188,6 +188,14 @@ class Relayed(Listener):
         body = {"assistant_id": assistant_id, "model": speech.model, "thread": thread}
         return request(server, "POST", "/v1/threads/runs", {**body, "stream": True})
 
+    @staticmethod
+    def asking_in(
+        server: Server, thread_id: str, assistant_id: str, speech: Speech, **more: Any
+    ) -> bytes:
+        """Return the request for a run on a thread that is there."""
+        body = {"assistant_id": assistant_id, "model": speech.model, **more, "stream": True}
+        return request(server, "POST", f"/v1/threads/{thread_id}/runs", body)
+
     def take(self, frame: bytes) -> None:
         """Take in an event."""
         match = _EVENT.fullmatch(frame)

@@ -5,6 +5,7 @@ import json
 import resource
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import uvloop
@@ -64,6 +65,10 @@ class Relay(NamedTuple):
     async def relayed(self, speech: Speech, count: int = 1) -> Heard:
         """Listen to runs, each on a thread of its own."""
         asking = Relayed.asking(self.server, self.assistant_id, speech)
+        return await self.listened(asking, speech, count)
+
+    async def listened(self, asking: bytes, speech: Speech, count: int = 1) -> Heard:
+        """Listen to runs that are asked for so."""
         crowd = Crowd(self.server)
         return await listened(crowd, speech, count, lambda: Relayed(crowd, asking, speech))
 
@@ -95,15 +100,17 @@ async def opened(crowd: Crowd, count: int, make: Callable[[], Listener]) -> list
 
 
 @contextmanager
-def relay(stage: Stage) -> Iterator[Relay]:
-    """Start both, Weft on a new folder."""
+def relay(stage: Stage, folder: Path | None = None) -> Iterator[Relay]:
+    """Start both, Weft on a data folder, a new one unless given."""
     # A stream is a connection; both servers inherit this.
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     with (
         Process(MODEL, stage.new_path("model.log")) as model,
         Server(
-            stage.new_path("data"), WEFT, settings={"WEFT_MODEL_URL": f"{model.address}/v1"}
+            folder or stage.new_path("data"),
+            WEFT,
+            settings={"WEFT_MODEL_URL": f"{model.address}/v1"},
         ) as server,
     ):
         # Each run names its speech instead of this model.

@@ -6,7 +6,8 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -143,6 +144,15 @@ def _check(answer: httpx2.Response, method: str, path: str) -> None:
         check_bytes(method, path, answer.status_code, answer.headers)
     else:
         check_answer(method, path, answer.status_code, answer.json())
+
+
+def within(deadline_s: float, is_so: Callable[[], bool]) -> bool:
+    """Ask again and again until it is so, or the time is over."""
+    end = time.monotonic() + deadline_s
+    while not is_so():
+        if time.monotonic() > end:
+            return False
+    return True
 
 
 def weft(*arguments: str, cwd: Path, status: int = 0) -> subprocess.CompletedProcess[str]:

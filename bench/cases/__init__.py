@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from bench.cases import floor, followers, patience, runs, scale, weight
+from bench.cases import floor, followers, long_threads, patience, runs, scale, weight
 from bench.report import Result
 from bench.stage import Stage
 
@@ -16,6 +16,7 @@ CASES: dict[str, Case] = {
     "creation": scale.creation,
     "slow-reader": patience.slow_reader,
     "idle-connections": patience.idle_connections,
+    "run-long-thread": long_threads.first_token,
     "run-latency": runs.latency,
     "run-many": runs.many,
     "run-rate": runs.rate,

@@ -28,6 +28,25 @@ USERS = 1_000
 
 def last_messages(stage: Stage) -> Iterator[Result]:
     """The newest 20 messages of a long thread and of a short one."""
+    folder, *ids = long_and_short(stage)
+    with Server(folder) as server:
+        loads = stage.in_turns(
+            "last 20 messages, long / short",
+            *(
+                stage.side(
+                    server,
+                    stage.requests(Request("GET", f"/v1/threads/{thread_id}/messages?limit=20")),
+                    connections=1,
+                )
+                for thread_id in ids
+            ),
+        )
+    title = f"Last 20 messages of a thread with {stage.scale.long_thread:,}"
+    yield _times(f"{title}, against {FEW_MESSAGES}", loads, Target.at_most(1.3))
+
+
+def long_and_short(stage: Stage) -> tuple[Path, str, str]:
+    """Return a new data folder, and the ids of its long thread and of its short one."""
     make = Ids(now_us)
     folder = stage.new_path("data")
     long, short = make.new("thread_"), make.new("thread_")
@@ -52,20 +71,7 @@ def last_messages(stage: Stage) -> Iterator[Result]:
             for thread_id, size in sizes.items()
         ),
     )
-    with Server(folder) as server:
-        loads = stage.in_turns(
-            "last 20 messages, long / short",
-            *(
-                stage.side(
-                    server,
-                    stage.requests(Request("GET", f"/v1/threads/{thread_id}/messages?limit=20")),
-                    connections=1,
-                )
-                for thread_id in sizes
-            ),
-        )
-    title = f"Last 20 messages of a thread with {sizes[long]:,}, against {FEW_MESSAGES}"
-    yield _times(title, loads, Target.at_most(1.3))
+    return folder, long, short
 
 
 def metadata(stage: Stage) -> Iterator[Result]:

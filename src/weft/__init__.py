@@ -22,7 +22,6 @@ from weft.domain import __version__
 if TYPE_CHECKING:
     from weft.client.awaiting import AsyncClient, AsyncEventStream, AsyncListing, AsyncSpecClient
     from weft.client.blocking import Client, EventStream, Listing, SpecClient
-    from weft.client.bodies import File
     from weft.client.core import Response
     from weft.client.errors import (
         AlreadyExists,
@@ -44,6 +43,7 @@ if TYPE_CHECKING:
         WeftError,
     )
     from weft.client.events import Event
+    from weft.client.files import File
     from weft.client.retry import Retries
 
 __all__ = [
@@ -83,9 +83,9 @@ __all__ = [
 _ROOMS = {
     "blocking": ("Client", "EventStream", "Listing", "SpecClient"),
     "awaiting": ("AsyncClient", "AsyncEventStream", "AsyncListing", "AsyncSpecClient"),
-    "bodies": ("File",),
     "core": ("Response",),
     "events": ("Event",),
+    "files": ("File",),
     "retry": ("Retries",),
 }
 

@@ -41,7 +41,9 @@ LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 BACKLOG = 2048
 PROJECT_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 GC_ALLOCATIONS = 20_000  # between looks of the collector: a request leaves no cycles
-GRACE_S = 8  # how long requests may finish after SIGTERM
+# After SIGTERM, together less than the 10 s in which the process is gone:
+GRACE_S = 7  # how long requests may finish
+TAKING_S = 5.0  # how long clients may take what was sent to them
 
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
@@ -169,6 +171,20 @@ class _Server(uvicorn.Server):
         """Begin to stop: no new connection is taken, streams end, requests have their time."""
         super().handle_exit(sig, frame)
         self._on_stop()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let requests finish, but wait for nobody who does not read: the loop would, for ever."""
+        cut = asyncio.get_running_loop().call_later(TAKING_S, self._cut_off_slow_readers)
+        await super().shutdown(sockets)
+        cut.cancel()
+        if cancelled := self.server_state.tasks:
+            await asyncio.wait(cancelled, timeout=1)
+        self._cut_off_slow_readers()
+
+    def _cut_off_slow_readers(self) -> None:
+        for connection in list(self.server_state.connections):
+            if connection.transport.get_write_buffer_size():
+                connection.transport.abort()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -116,6 +116,10 @@ class Follower:
         self._read_to = end + 2
         return event
 
+    def more(self) -> None:
+        """Wait until something comes."""
+        self.received += next(self._pieces)
+
     def until(self, name: str) -> list[Event]:
         """Read up to and with an event of a name."""
         found = [self.next()]
@@ -150,6 +154,16 @@ def following(
         assert answer.status_code == 200, answer.read()
         assert answer.headers["content-type"] == EVENTS
         yield Follower(answer)
+
+
+@contextmanager
+def another(api: Api) -> Iterator[Api]:
+    """Open connections of one's own to the same server."""
+    own = Api(str(api.http.base_url))
+    try:
+        yield own
+    finally:
+        own.close()
 
 
 def names(events: list[Event]) -> list[str]:

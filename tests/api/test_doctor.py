@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from tests.harness import Server, weft
+from tests.llm.upstream import failing, serving, text
 
 
 def test_a_healthy_folder_without_a_server_is_well(tmp_path: Path) -> None:
@@ -48,6 +49,28 @@ def test_an_endpoint_that_refuses_is_named(tmp_path: Path) -> None:
     said = weft("doctor", cwd=tmp_path, status=1).stdout
     assert "MEND  model 'm': " in said
     assert "127.0.0.1:9" in said
+
+
+def test_every_endpoint_is_asked_and_told_of(tmp_path: Path) -> None:
+    """Single models by themselves, one behind a wildcard when it is named."""
+    with serving() as upstream:
+        (tmp_path / "weft.toml").write_text(
+            f'[[models]]\nmatch = "one"\nurl = "{upstream.url}"\n'
+            f'[[models]]\nmatch = "other"\nname = "theirs"\nurl = "{upstream.url}"\n'
+            f'[[models]]\nmatch = "many-*"\nurl = "{upstream.url}"\n',
+            encoding="utf-8",
+        )
+        upstream.play(text("OK."), failing(401))
+        said = weft("doctor", cwd=tmp_path, status=1).stdout
+        assert "ok    model 'one': answers, first word after" in said
+        assert "MEND  model 'other': " in said
+        assert "asks for an API key" in said
+        assert f"models 'many-*': {upstream.url}: name a model of it" in said
+        upstream.play(text("OK."))
+        said = weft("doctor", "--model", "many-7", cwd=tmp_path).stdout
+        assert "ok    model 'many-7': answers" in said
+        asked = [call.body["model"] for call in upstream.calls]
+        assert asked == ["one", "theirs", "many-7", "one", "theirs"]
 
 
 def test_a_server_with_an_endpoint_that_cannot_be_used_does_not_start(tmp_path: Path) -> None:

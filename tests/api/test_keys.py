@@ -1,8 +1,7 @@
 """API keys: made, shown, revoked while the server runs, and kept as hashes only."""
 
 import stat
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,7 +10,7 @@ import pytest
 from tests.api.conftest import Projects
 from tests.api.keys import Key, create_key, list_keys, revoke_key
 from tests.api.making import a_thread, everything
-from tests.harness import Api, Server, api_of, weft
+from tests.harness import Api, Server, api_of, weft, within
 
 DEAD_AFTER_S = 5.0  # what is promised of a revoked key
 
@@ -42,15 +41,6 @@ def keyed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keyed]:
     key = create_key(folder, "shop", name="till 1")
     with Server(folder) as server, api_of(server) as api:
         yield Keyed(server, api, key)
-
-
-def within(deadline_s: float, is_so: Callable[[], bool]) -> bool:
-    """Ask again and again until it is so, or the time is over."""
-    end = time.monotonic() + deadline_s
-    while not is_so():
-        if time.monotonic() > end:
-            return False
-    return True
 
 
 @pytest.mark.parametrize(

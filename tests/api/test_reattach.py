@@ -1,9 +1,7 @@
 """Following a run from anywhere: a client whose connection broke loses nothing."""
 
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +14,7 @@ from tests.api.running import (
     Modelled,
     a_demo,
     a_run,
+    another,
     asking,
     at_rest,
     following,
@@ -93,16 +92,6 @@ def test_a_point_beyond_the_log_or_none_at_all_is_refused(api: Api, finished: An
         assert (status, error["code"]) == (400, code)
     _, error = api.error("GET", path, params={"stream": "yes"})
     assert error["message"] == "Invalid value: 'yes'. Supported values are: 'true' and 'false'."
-
-
-@contextmanager
-def another(api: Api) -> Iterator[Api]:
-    """Open connections of one's own to the same server."""
-    own = Api(str(api.http.base_url))
-    try:
-        yield own
-    finally:
-        own.close()
 
 
 def test_many_follow_one_run_and_each_sees_every_event(modelled: Modelled) -> None:

@@ -1,10 +1,11 @@
 """The life of a run as its client sees it: calls, outputs, changes, a cancellation, lists."""
 
+import time
 from typing import Any
 
 import pytest
 
-from tests.api.making import a_message, a_thread, an_assistant, everything, ids
+from tests.api.making import ANSWER_S, a_message, a_thread, an_assistant, everything, ids
 from tests.api.running import (
     USER,
     Modelled,
@@ -23,8 +24,8 @@ from tests.api.running import (
     said,
     steps_of,
 )
-from tests.harness import Api
-from tests.llm.upstream import calls, text
+from tests.harness import Api, within
+from tests.llm.upstream import Behaviour, calls, chunk, limited, silent, text
 
 
 def test_all_calls_of_a_turn_wait_together_and_are_answered_together(api: Api) -> None:
@@ -153,6 +154,39 @@ def test_a_run_that_is_answering_is_cancelled_and_what_was_written_stays(
     (step,) = steps_of(api, run)
     assert step["status"] == "cancelled"
     a_message(api, thread)
+
+
+@pytest.mark.parametrize(
+    "behaviour",
+    [silent(), silent(chunk({"content": "One"})), limited("60")],
+    ids=["ahead of the first word", "in the middle", "before the next attempt"],
+)
+def test_a_run_is_cancelled_within_a_second_wherever_the_call_of_its_model_stands(
+    modelled: Modelled, behaviour: Behaviour
+) -> None:
+    """The quickest of a few: the machine may be busy with other things for a moment."""
+    _, upstream = modelled
+    upstream.play(behaviour)
+    took_s = [seconds_to_cancel(modelled, number) for number in range(1, 6)]
+    assert min(took_s) < 1
+    # The model is not left talking to nobody.
+    assert within(
+        ANSWER_S, lambda: all(call.is_left or call.keeps_connection for call in upstream.calls)
+    )
+
+
+def seconds_to_cancel(modelled: Modelled, number: int) -> float:
+    """Cancel a run once the model is asked for the nth time; return how long that took."""
+    api, upstream = modelled
+    run = a_run(api, a_thread(api, messages=[USER]), an_assistant(api))
+    assert within(ANSWER_S, lambda: len(upstream.calls) == number)
+    begun_at = time.monotonic()
+    api.ok("POST", f"{path_of(run)}/cancel")
+    assert within(ANSWER_S, lambda: api.ok("GET", path_of(run))["status"] == "cancelled")
+    took_s = time.monotonic() - begun_at
+    assert all(one["status"] == "cancelled" for one in steps_of(api, run))
+    a_message(api, run["thread_id"])
+    return took_s
 
 
 # --- lists ------------------------------------------------------------------------------------

@@ -4,13 +4,17 @@ The letters are those of the behaviour page. That frames are right to the byte i
 every stream that a test reads (`contract.checker`).
 """
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.api.making import a_thread, an_assistant
+from tests.api.making import a_thread, an_assistant, as_wire
 from tests.api.running import (
+    DONE,
     USER,
     Modelled,
     a_demo,
@@ -136,6 +140,21 @@ def test_a_the_headers_let_nothing_on_the_way_hold_events_back(api: Api) -> None
     assert answer.headers["x-accel-buffering"] == "no"
     assert answer.headers["transfer-encoding"] == "chunked"
     assert "content-encoding" not in answer.headers
+
+
+@pytest.mark.full
+def test_a_a_stream_in_which_nothing_happens_is_kept_alive(modelled: Modelled) -> None:
+    """A keep-alive has one line feed, so that it is a part of the next event."""
+    api, upstream = modelled
+    behaviour, gate = gated("One")
+    upstream.play(behaviour)
+    body = {"assistant_id": an_assistant(api), "stream": True}
+    with following(api, "POST", runs_of(a_thread(api, messages=[USER])), body) as stream:
+        stream.until("thread.run.in_progress")
+        stream.more()
+        assert stream.received.endswith(b"\n\n: ping\n")
+        gate.open()
+        assert stream.rest()[-1].name == "thread.run.completed"
 
 
 # --- B: functions -----------------------------------------------------------------------------
@@ -334,3 +353,34 @@ def test_h_a_run_that_waits_for_outputs_expires_too(hasty: Modelled) -> None:
     assert names(events) == ["thread.run.step.expired", "thread.run.expired"]
     assert events[-1].data["required_action"] is None
     assert api.ok("GET", path_of(run)) == events[-1].data
+
+
+# --- I: an error of the stream itself -------------------------------------------------------------
+
+
+def test_i_what_goes_wrong_behind_the_head_of_the_answer_is_an_event_without_a_number(
+    tmp_path: Path,
+) -> None:
+    """The fault: somebody else took a table of the database away, for a while."""
+    with Server(tmp_path / "data") as server, api_of(server) as api:
+        run = at_rest(api, a_run(api, a_thread(api, messages=[USER]), a_demo(api)))
+        whole = api.call("GET", path_of(run), params={"stream": "true"}).content
+        with closing(sqlite3.connect(tmp_path / "data" / "weft.db")) as vandal:
+            vandal.execute("ALTER TABLE run_event RENAME TO gone")
+            answer = api.call("GET", path_of(run), params={"stream": "true"})
+            vandal.execute("ALTER TABLE gone RENAME TO run_event")
+        request_id = answer.headers["x-request-id"]
+        error = {
+            "message": "The server had an error processing your request. Sorry about that! You can "
+            "retry your request; if it keeps failing, look for this request in the server's log. "
+            f"(Please include the request ID {request_id} when you report it.)",
+            "type": "server_error",
+            "param": None,
+            "code": None,
+        }
+        told = b"event: error\ndata: " + as_wire({"error": error}) + b"\n\n" + DONE
+        assert answer.content == told
+        log = server.log_path.read_text()
+        assert f"{request_id} stream of {run['id']} failed" in log
+        assert "no such table: run_event" in log
+        assert api.call("GET", path_of(run), params={"stream": "true"}).content == whole

@@ -3,6 +3,7 @@
 import asyncio
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,10 @@ from weft.wire.operations import TABLE
 from weft.wire.threads import CreateThreadRequest, ListThreadsResponse, ThreadObject
 
 ROOT = Path(__file__).parents[2]
+SERVER = {
+    *("uvicorn", "apsw", "httptools", "uvloop", "starlette", "psycopg", "procrastinate"),
+    *("weft.api", "weft.engine", "weft.store", "weft.llm", "weft.main"),
+}
 EVERY = {operation.name for operation in contract().operations.values()}
 
 
@@ -33,6 +38,27 @@ def test_an_asynchronous_client_calls_every_operation_of_the_contract(url: str) 
             return teller.called
 
     assert asyncio.run(story()) == EVERY
+
+
+def test_one_client_serves_many_threads_at_once(url: str) -> None:
+    with Client(url) as client, ThreadPoolExecutor(8) as pool:
+        made = pool.map(
+            lambda n: client.create_thread(body={"metadata": {"n": str(n)}}).metadata["n"],
+            range(64),
+        )
+        assert list(made) == [str(n) for n in range(64)]
+
+
+def test_making_a_client_brings_no_part_of_a_server_and_nothing_slow(tmp_path: Path) -> None:
+    program = "import sys, weft; weft.Client('http://127.0.0.1:1/v1'); print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, cwd=tmp_path, check=True
+    )
+    brought = set(done.stdout.split())
+    assert {"weft.client.blocking", "httpx2"} <= brought
+    assert brought & SERVER == set()
+    # Checking is brought by the first call, and so are the structs of the contract.
+    assert brought & {"jsonschema_rs", "jsonschema", "weft.wire.operations"} == set()
 
 
 @pytest.mark.parametrize("kind", [Client, AsyncClient])

@@ -69,6 +69,7 @@ def same_opinion(operation_id: str, value: Any) -> bool:
     operation = contract().find(operation_id)
     assert operation.body is not None
     raw, _ = encoded(operation.body, value)
+    assert isinstance(raw, bytes)
     refused = refusal(BODIES[operation_id], raw)
     is_allowed = allows(operation, value)
     if is_allowed and refused is not None:

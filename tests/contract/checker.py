@@ -52,6 +52,7 @@ def check_bytes(method: str, path: str, status: int, headers: Mapping[str, str])
 _FRAME = re.compile(rb"(?:: ping\n)*(?:id: (\d+)\n)?event: (\S+)\ndata: ([^\n]+)\n\n")
 _PINGS = re.compile(rb"(?:: ping\n)*")
 DONE = "done"
+ERROR_EVENT = "error"
 
 
 class Event(NamedTuple):
@@ -67,6 +68,7 @@ def check_events(stream: bytes, *, is_cut: bool = False) -> list[Event]:
 
     Raises: AssertionError unless each frame is as the document promises and framed to the byte,
     the numbers have no gap, and `done` stands last; `is_cut` allows it to end behind any frame.
+    An error may stand ahead of `done`, with the number 0: it is no event of the run.
     """
     frames, rest = _frames(stream)
     assert _PINGS.fullmatch(rest), f"no frame: {rest!r}"
@@ -82,6 +84,8 @@ def check_events(stream: bytes, *, is_cut: bool = False) -> list[Event]:
         written = json.dumps(event.data, ensure_ascii=False, separators=(",", ":"))
         assert data == written, f"{where}: its JSON is not compact, raw UTF-8: {data}"
     numbers = [event.number for event in events]
+    if numbers and events[-1].name == ERROR_EVENT:
+        assert numbers.pop() == 0, "an error has a number"
     assert numbers == list(range(numbers[0], numbers[0] + len(numbers)) if numbers else [])
     return events
 

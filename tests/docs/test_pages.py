@@ -37,6 +37,8 @@ def _run(example: Example, server: Server) -> str:
         env={
             **os.environ,
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            # `weft call` looks for the server where the pages have it, if nothing else is said.
+            "WEFT_BASE_URL": f"{server.address}/v1",
         },
         timeout=60,
     )

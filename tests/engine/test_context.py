@@ -1,15 +1,20 @@
 """What the model reads: the newest of the thread that fits, in the order in which it was said."""
 
+import asyncio
 import base64
 from pathlib import Path
 
 import pytest
 
 from tests.engine.house import House, P
-from tests.engine.scripts import Script, calls, ending, text
+from tests.engine.scripts import Gate, Script, calls, ending, text
 from tests.store.work import Work
+from weft.engine.context import SLICE, build
 from weft.llm.model import ChatMessage, ImagePart, ModelError, TextDelta, TextPart
+from weft.llm.tokens import estimate_request
 from weft.store import files, messages
+from weft.store import runs as store
+from weft.wire.runs import stored_run
 
 pytestmark = pytest.mark.anyio
 
@@ -205,6 +210,35 @@ async def test_a_long_thread_is_read_as_far_as_it_fits(work: Work, tmp_path: Pat
     assert costs[1] < 1.1 * costs[0]
 
 
+async def test_others_go_on_while_a_long_prompt_is_read(house: House) -> None:
+    thread_id = await house.thread("one")
+    await fill(house, thread_id, 20 * SLICE)
+    key = await house.start(thread_id, [Gate()])
+    run = stored_run.decode(await store.get(house.database, key) or "")
+    turns = 0
+
+    async def other() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    others = asyncio.create_task(other())
+    prompt = await build(
+        house.database,
+        house.contents,
+        key,
+        run,
+        prompt_tokens=100_000,
+        completion_tokens=None,
+        calibration=house.calibration,
+    )
+    others.cancel()
+    assert turns >= 20
+    assert len(prompt.request.messages) > 20 * SLICE
+    assert prompt.estimated == estimate_request(prompt.request)
+
+
 async def fill(house: House, thread_id: str, count: int) -> None:
     """Append many messages in few writes."""
     (first, *_) = await house.messages(thread_id)
@@ -222,7 +256,7 @@ async def fill(house: House, thread_id: str, count: int) -> None:
                     now=house.clock.now,
                     wire=wire,
                 )
-                for number in range(start, start + 1000)
+                for number in range(start, min(start + 1000, count))
             ),
             is_long=True,
         )

@@ -128,6 +128,23 @@ async def test_a_run_that_nobody_drove_goes_on_where_it_was(house: House, status
     await check(house, key)
 
 
+async def test_a_server_that_stops_begins_no_run(house: House) -> None:
+    """One that was made by a request which had begun waits for the next start."""
+    active = [await house.ask([TextDelta("a"), Gate()]) for _ in range(2)]
+    for key in active:
+        await house.written(key, 8)
+    house.database.bells.close()
+    late = await house.ask(text("Rain."))
+    for key in active:  # the engine still ends what is to end
+        await house.cancel(key)
+        await house.status(key, "cancelled")
+    assert (await house.run(late))["status"] == "queued"
+    await house.restart()
+    assert (await house.rest(late))["status"] == "completed"
+    assert len(house.models.scripted.requests) == 3
+    await check(house, late)
+
+
 async def test_a_run_that_expired_while_nothing_ran_expires_at_the_start(house: House) -> None:
     key = await stuck(house, [TextDelta("Rain")])
     house.clock.now += EXPIRES_S

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import pytest
 
 from tests.harness import Server
+from tests.property.profiles import FULL
 from weft.config import Settings
 from weft.main import create_key
 
@@ -95,4 +96,4 @@ def test_what_the_document_in_openapi_3_0_allows_is_accepted_too(target: Target)
 @pytest.mark.full
 @pytest.mark.parametrize("version", ["3.1", "3.0"])
 def test_many_more_requests_stay_within_the_contract(target: Target, version: str) -> None:
-    run(target, version, EXAMPLES * 2)
+    run(target, version, EXAMPLES * FULL)

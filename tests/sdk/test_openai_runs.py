@@ -1,6 +1,9 @@
 """Runs through the official `openai` package, as programs use it, against a real server."""
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -10,6 +13,7 @@ from openai import OpenAI
 from openai.types.beta import AssistantStreamEvent
 from openai.types.beta.threads import Run
 
+from tests.harness import Server
 from tests.sdk import run_facts as facts
 from tests.sdk.conftest import Door, Real
 from tests.sdk.run_facts import Recorder, in_short, outputs_of, values
@@ -249,6 +253,27 @@ def test_a_failed_run_is_an_end_of_the_stream_and_not_an_exception(
     assert run.last_error is not None
     assert "nobody-serves" in run.last_error.message
     assert in_short(handler.heard) == ["on_end"]
+
+
+def test_an_error_of_the_stream_itself_is_an_exception_with_its_message(tmp_path: Path) -> None:
+    """The fault: somebody else took a table of the database away."""
+    with Server(tmp_path / "data") as server:
+        with OpenAI(base_url=f"{server.address}/v1", api_key="any") as client:
+            assistant = client.beta.assistants.create(**facts.LIBRARIAN).id
+            run = client.beta.threads.create_and_run_poll(
+                assistant_id=assistant, thread={"messages": [facts.HELLO]}
+            )
+            with closing(sqlite3.connect(tmp_path / "data" / "weft.db")) as vandal:
+                vandal.execute("ALTER TABLE run_event RENAME TO gone")
+            events = client.get(
+                f"/threads/{run.thread_id}/runs/{run.id}?stream=true",
+                cast_to=object,
+                stream=True,
+                stream_cls=openai.Stream[object],
+            )
+            with pytest.raises(openai.APIError, match="The server had an error") as told:
+                list(events)
+        assert told.value.type == "server_error"
 
 
 # --- the rest ---------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ from weft.api.forms import boundary_of, read_form
 from weft.api.idempotency import Repeats, key_of, key_of_form
 from weft.api.routing import Router
 from weft.api.stream import HEADERS as STREAM_HEADERS
-from weft.api.stream import follow, followed
+from weft.api.stream import followed, told
 from weft.domain.errors import (
     ApiError,
     BadRequest,
@@ -229,7 +229,7 @@ class App:
         headers = [*STREAM_HEADERS, (b"x-request-id", request_id.encode("ascii"))]
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
         gone = asyncio.create_task(_disconnected(receive))
-        frames = follow(self._rooms, *wanted)
+        frames = told(self._rooms, *wanted, request_id)
         try:
             async with aclosing(frames):
                 async for piece in frames:

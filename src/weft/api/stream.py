@@ -5,16 +5,19 @@ Everything comes from the numbered log, so a stream that broke goes on with
 follower holds no more than a slice of the log; a slow one delays only itself.
 """
 
+import logging
 import re
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Any
 
 from weft.api.call import Answer, Call, Follow, Rooms
-from weft.domain.errors import BadRequest, shown
+from weft.domain.errors import ApiError, BadRequest, shown
 from weft.domain.lifecycle import AT_REST, TERMINAL
 from weft.store import runs as store
 from weft.store.runs import EventRow, RunKey
 from weft.wire import events
+from weft.wire.errors import error_body
 
 SLICE = 200  # rows read at a time
 SLICE_BYTES = 64 * 1024  # of their data, if it is not one row alone; frames are a few times larger
@@ -29,6 +32,8 @@ HEADERS = (
     (b"cache-control", b"no-store"),
     (b"x-accel-buffering", b"no"),
 )
+
+logger = logging.getLogger("weft.api")
 
 
 async def followed(call: Call[object], operation_id: str, answer: Answer) -> Answer:
@@ -73,6 +78,25 @@ def _not_an_event(given: str, why: str) -> BadRequest:
         param="Last-Event-ID",
         code="invalid_value",
     )
+
+
+async def told(
+    rooms: Rooms, key: RunKey, after: int, request_id: str
+) -> AsyncGenerator[bytes, None]:
+    """Follow, and tell what goes wrong: the answer has begun, so that no status can say it."""
+    try:
+        async with aclosing(follow(rooms, key, after)) as frames:
+            async for piece in frames:
+                yield piece
+    except Exception as fault:
+        error: ApiError
+        if isinstance(fault, ApiError):
+            logger.warning("%s stream of %s: %s", request_id, key.id, fault)
+            error = fault
+        else:
+            logger.exception("%s stream of %s failed", request_id, key.id)
+            error = ApiError.internal(request_id)
+        yield events.error_frame(error_body(error)) + events.DONE
 
 
 async def follow(rooms: Rooms, key: RunKey, after: int) -> AsyncGenerator[bytes, None]:

@@ -3,9 +3,11 @@
 import copy
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing
+from pathlib import Path
 from typing import Any, Generic, ParamSpec, Self, TypeVar, cast
 
 import anyio
+import anyio.to_thread
 import httpx2
 
 from weft.client import setting
@@ -23,6 +25,7 @@ from weft.client.core import (
 from weft.client.description import Description
 from weft.client.errors import Problem
 from weft.client.events import Event
+from weft.client.files import Arriving, Form
 from weft.client.follow import events
 from weft.client.retry import Retries
 from weft.client.setting import Source
@@ -32,6 +35,17 @@ from weft.client.transport import FAULTS, lost, reply_of, timeout
 P = ParamSpec("P")
 T = TypeVar("T")
 Page = TypeVar("Page")
+
+
+async def _pieces(form: Form) -> AsyncGenerator[bytes, None]:
+    """Yield the bytes of a form; the loop does not wait for a disk."""
+    pieces = iter(form)
+    while (piece := await anyio.to_thread.run_sync(next, pieces, None)) is not None:
+        yield piece
+
+
+def _sent(content: bytes | Form) -> bytes | AsyncGenerator[bytes, None]:
+    return _pieces(content) if isinstance(content, Form) else content
 
 
 class _Doing:
@@ -49,7 +63,11 @@ class _Doing:
                 case Send(request, timeout_s):
                     method, url, headers, content = request
                     answer = await self._http.request(
-                        method, url, headers=headers, content=content, timeout=timeout(timeout_s)
+                        method,
+                        url,
+                        headers=headers,
+                        content=_sent(content),
+                        timeout=timeout(timeout_s),
                     )
                     return reply_of(answer, answer.content)
                 case Open():
@@ -66,7 +84,7 @@ class _Doing:
         await self.close()
         method, url, headers, content = action.request
         request = self._http.build_request(
-            method, url, headers=headers, content=content, timeout=timeout(action.timeout_s)
+            method, url, headers=headers, content=_sent(content), timeout=timeout(action.timeout_s)
         )
         self._open = await self._http.send(request, stream=True)
         self._pieces = self._open.aiter_bytes()
@@ -171,6 +189,7 @@ class AsyncShell:
     def call(self, operation: str, /, *path: Any, **arguments: Any) -> Any:
         """Call an operation by its id: parameters of the path in their order, the others by name.
 
+        With `save_to`, a path, the answer is written there as it comes, and the path returned.
         Returns something to await, for a list something to iterate over.
         Raises: InvalidRequest, with all that is wrong, before anything is sent; ApiError;
         NoAnswer; UnreadableAnswer; BadDescription for an unknown operation.
@@ -183,8 +202,25 @@ class AsyncShell:
         return self._stream(call) if call.is_stream else self._answer(call)
 
     async def _answer(self, call: Call) -> Any:
-        response = await _Doing(self._http).run(self._core.perform(call))
+        if call.save_to is not None:
+            response = await self._saved(call, call.save_to)
+        else:
+            response = await _Doing(self._http).run(self._core.perform(call))
         return response if self._is_answering else response.data
+
+    async def _saved(self, call: Call, path: Path) -> Response[Any]:
+        """Write an answer to a file, piece by piece, and return its head."""
+        items = _Doing(self._http).items(self._core.pieces(call))
+        with Arriving(path) as file:
+            async with aclosing(items):
+                async for item in items:
+                    if isinstance(item, Response):
+                        head = item
+                        file.begin()
+                    else:
+                        await anyio.to_thread.run_sync(file.add, item)
+            file.end()
+        return head
 
     async def _stream(self, call: Call) -> AsyncEventStream:
         items = _Doing(self._http).items(events(self._core, call))

@@ -3,12 +3,15 @@
 import copy
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import closing
+from pathlib import Path
 from typing import Any, Generic, ParamSpec, Self, TypeVar, cast
 
 import httpx2
 
 from weft.client import setting
 from weft.client.core import (
+    Call,
     Core,
     Response,
     core_of_spec,
@@ -20,6 +23,7 @@ from weft.client.core import (
 from weft.client.description import Description
 from weft.client.errors import Problem
 from weft.client.events import Event
+from weft.client.files import Arriving
 from weft.client.follow import events
 from weft.client.methods import Methods
 from weft.client.retry import Retries
@@ -167,8 +171,10 @@ class Shell:
     def call(self, operation: str, /, *path: Any, **arguments: Any) -> Any:
         """Call an operation by its id: parameters of the path in their order, the others by name.
 
+        With `save_to`, a path, the answer is written there as it comes, and the path returned.
         Raises: InvalidRequest, with all that is wrong, before anything is sent; ApiError;
-        NoAnswer; UnreadableAnswer; BadDescription for an unknown operation.
+        NoAnswer; UnreadableAnswer; BadDescription for an unknown operation; OSError for a file
+        that cannot be read or written.
         """
         call = self._core.prepare(operation, path, arguments)
         if self._is_answering and (call.is_stream or call.operation.is_list):
@@ -177,8 +183,26 @@ class Shell:
             return EventStream(_Doing(self._http).items(events(self._core, call)))
         if call.operation.is_list:
             return Listing(lambda: _Doing(self._http).items(self._core.pages(call)))
-        response = _Doing(self._http).run(self._core.perform(call))
+        if call.save_to is not None:
+            response = self._saved(call, call.save_to)
+        else:
+            response = _Doing(self._http).run(self._core.perform(call))
         return response if self._is_answering else response.data
+
+    def _saved(self, call: Call, path: Path) -> Response[Any]:
+        """Write an answer to a file, piece by piece, and return its head."""
+        with (
+            Arriving(path) as file,
+            closing(_Doing(self._http).items(self._core.pieces(call))) as got,
+        ):
+            for item in got:
+                if isinstance(item, Response):
+                    head = item
+                    file.begin()
+                else:
+                    file.add(item)
+            file.end()
+        return head
 
     def check(self, operation: str, /, *path: Any, **arguments: Any) -> list[Problem]:
         """Return everything that is wrong with the arguments of a call, without sending it."""

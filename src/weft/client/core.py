@@ -6,11 +6,12 @@ Both shells, blocking and asynchronous, are driven by what stands here (see `ste
 import os
 from collections.abc import Callable, Mapping
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 import msgspec
 
-from weft.client.bodies import checkable
+from weft.client.bodies import checkable, texts_for_files
 from weft.client.description import EVENTS, IDEMPOTENCY_KEY, JSON, Description, Operation
 from weft.client.errors import (
     BadDescription,
@@ -33,7 +34,7 @@ from weft.client.setting import (
     credentials,
     read,
 )
-from weft.client.steps import Item, Send, Steps, Wait
+from weft.client.steps import Item, Open, Read, Send, Steps, Wait
 from weft.domain import __version__
 
 T = TypeVar("T")
@@ -63,6 +64,7 @@ class Call(NamedTuple):
     request: Request
     timeout_s: float
     is_stream: bool
+    save_to: Path | None
 
 
 class Core:
@@ -115,6 +117,7 @@ class Core:
         """
         operation = self.description.find(name)
         stream = bool(arguments.pop("stream", False))
+        save_to = arguments.pop("save_to", None)
         timeout_s = arguments.pop("timeout", None)
         headers = {**self._headers, **(arguments.pop("headers", None) or {})}
         values, problems = bound(operation, positional, arguments)
@@ -122,15 +125,19 @@ class Core:
             problems += switch_on(operation, values)
         elif operation.stream_switch == "body" and _asks_for_events(values.get("body")):
             problems.append(Problem("body.stream", "say stream=True beside the body instead"))
+        if save_to is not None and (stream or operation.is_list):
+            problems.append(Problem("save_to", "this call has no single answer to save"))
         if self._checks:
             problems += self._problems(operation, values)
         if problems:
             raise InvalidRequest(operation.name, problems)
         _add_key(operation, values)
-        headers = {"Accept": EVENTS if stream else JSON, **headers}
+        kind = EVENTS if stream else "*/*" if operation.is_binary else JSON
+        headers = {"Accept": kind, **headers}
         request = self.request(operation, values, headers)
         timeout_s = self.timeout_s if timeout_s is None else timeout_s
-        return Call(operation, values, headers, request, timeout_s, stream)
+        path = None if save_to is None else Path(save_to)
+        return Call(operation, values, headers, request, timeout_s, stream, path)
 
     def check(self, name: str, positional: tuple[Any, ...], arguments: Node) -> list[Problem]:
         """Return everything that is wrong with the arguments of a call."""
@@ -143,12 +150,14 @@ class Core:
             from weft.client.check import Checker  # what makes a first call slow is met only there
 
             self._checker = Checker(self.description)
+        found: list[Problem] = []
         if operation.body is not None and "body" in values:
+            found += texts_for_files(operation.body, values["body"])
             try:
                 values = {**values, "body": checkable(operation.body, values["body"])}
             except TypeError as fault:
                 return [Problem("body", f"is no JSON: {fault}")]
-        found: list[Problem] = self._checker.problems(operation, values)
+        found += self._checker.problems(operation, values)
         return found
 
     # --- one answer -----------------------------------------------------------------------------
@@ -165,6 +174,8 @@ class Core:
 
     def _read(self, operation: Operation, reply: Reply) -> Any:
         kind = reply.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if operation.is_binary:
+            return reply.body
         if not reply.body:
             return None
         if kind != JSON and not kind.endswith("+json"):
@@ -180,6 +191,30 @@ class Core:
     def _type(self, operation: Operation) -> Any:
         reference = str((operation.answer or {}).get("$ref", ""))
         return self.description.types.get(reference.rpartition("/")[2], Any)
+
+    def pieces(self, call: Call) -> Steps[None]:
+        """Hand over the head of an answer as a Response, then its bytes as they come.
+
+        When the answer breaks off and it does no harm to ask again, it comes from the beginning
+        again: another head, and all bytes.
+        Raises: ApiError, NoAnswer.
+        """
+        attempt = 0
+        while True:
+            outcome = cast("Reply | Lost", (yield Open(call.request, call.timeout_s)))
+            if isinstance(outcome, Reply) and outcome.status < 300:
+                yield Item(Response(call.save_to, outcome.status, outcome.headers))
+                while isinstance(piece := (yield Read()), bytes):
+                    yield Item(piece)
+                if piece is None:
+                    return
+                outcome = cast("Lost", piece)
+            is_repeatable = call.operation.is_repeatable
+            wait_s = self.retries.wait_s(outcome, attempt, is_repeatable=is_repeatable)
+            if wait_s is None:
+                raise failure_of(outcome)
+            yield Wait(wait_s)
+            attempt += 1
 
     # --- lists ----------------------------------------------------------------------------------
 

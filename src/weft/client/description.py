@@ -21,7 +21,7 @@ EVENTS = "text/event-stream"
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 IDEMPOTENCY_KEY = "idempotency-key"
 # What a call takes beside the parameters of its operation.
-OPTIONS = frozenset({"self", "operation", "body", "stream", "timeout", "headers"})
+OPTIONS = frozenset({"self", "operation", "body", "stream", "save_to", "timeout", "headers"})
 # The real service spelt one of its operations wrong: it can be called by its proper name too.
 TWINS = {"submitToolOuputsToRun": "submitToolOutputsToRun"}
 
@@ -45,15 +45,23 @@ class Parameter(NamedTuple):
 
 
 class Body(NamedTuple):
-    """What an operation takes as its body."""
+    """What an operation takes as its body.
+
+    Of a form, `encoding` says how single fields are written, and `files` which of them are files.
+    """
 
     schema: Node
     media_type: str
     is_required: bool
+    encoding: Node
+    files: frozenset[str]
 
 
 class Operation(NamedTuple):
-    """One operation. `server` is where it stands if not below the base URL."""
+    """One operation. `server` is where it stands if not below the base URL.
+
+    `is_binary`: it answers with bytes as they are, whatever their type.
+    """
 
     id: str
     name: str
@@ -64,6 +72,7 @@ class Operation(NamedTuple):
     body: Body | None
     answer: Node | None
     is_list: bool
+    is_binary: bool
     is_streamed: bool
     stream_switch: Literal["body", "query"] | None
     text: str
@@ -193,6 +202,7 @@ class Description:
             body=body,
             answer=answer,
             is_list=method == "get" and answer is not None and self._is_list(answer),
+            is_binary=any(map(self._is_binary, responses, responses.values())),
             is_streamed=is_streamed,
             stream_switch=switch,
             text=described.get("summary") or described.get("description") or "",
@@ -221,8 +231,24 @@ class Description:
         node = self.follow(described["requestBody"])
         content = node.get("content", {})
         media_type = next((kind for kind in content if _is_json(kind)), next(iter(content), JSON))
-        schema = content.get(media_type, {}).get("schema", {})
-        return Body(schema, media_type, bool(node.get("required", False)))
+        media = content.get(media_type, {})
+        schema = media.get("schema", {})
+        is_form = media_type.startswith("multipart/")
+        fields = self._fields(schema) if is_form else ()
+        files = frozenset(name for name, field in fields if self._is_file(self.follow(field)))
+        is_required = bool(node.get("required", False))
+        return Body(schema, media_type, is_required, media.get("encoding", {}), files)
+
+    def _fields(self, schema: Node) -> Iterator[tuple[str, Any]]:
+        """Yield the fields of an object, also those of its parts."""
+        found = self.follow(schema)
+        yield from found.get("properties", {}).items()
+        for part in found.get("allOf", ()):
+            yield from self._fields(part)
+
+    def _is_file(self, schema: Node) -> bool:
+        """Say whether a field of a form is a file, or a list of files."""
+        return _is_bytes(schema) or ("items" in schema and _is_bytes(self.follow(schema["items"])))
 
     def _success(self, described: Node) -> Node:
         """Return the content of the first answer that is a success."""
@@ -231,6 +257,11 @@ class Description:
             if status.startswith("2") or status == "default":
                 return cast("Node", self.follow(responses[status]).get("content", {}))
         return {}
+
+    def _is_binary(self, media_type: str, media: Node) -> bool:
+        if not _is_json(media_type) and not media_type.startswith("text/"):
+            return True
+        return _is_bytes(self.follow(media.get("schema", {})))
 
     def _is_list(self, schema: Node) -> bool:
         properties = self.follow(schema).get("properties", {})
@@ -263,6 +294,12 @@ def _json_of(content: Node) -> Node | None:
             schema: Node | None = media.get("schema")
             return schema
     return None
+
+
+def _is_bytes(schema: Node) -> bool:
+    """Say whether a schema means bytes as they are, in the words of OpenAPI 3.0 or of 3.1."""
+    is_raw = "contentMediaType" in schema and "contentEncoding" not in schema
+    return schema.get("format") == "binary" or is_raw
 
 
 def _is_json(media_type: str) -> bool:

@@ -9,6 +9,7 @@ import msgspec
 from weft.client.bodies import encoded, text
 from weft.client.description import Operation, Parameter
 from weft.client.errors import BadDescription, InvalidRequest, Problem
+from weft.client.files import Form
 
 _DELIMITERS = {"form": ",", "spaceDelimited": "%20", "pipeDelimited": "|"}
 
@@ -19,7 +20,7 @@ class Request(NamedTuple):
     method: str
     url: str
     headers: dict[str, str]
-    content: bytes = b""
+    content: bytes | Form = b""
 
 
 def request_of(
@@ -33,7 +34,8 @@ def request_of(
 
     `query` has pairs that stand in every address, their values quoted.
 
-    Raises: InvalidRequest when a part of the path is missing.
+    Raises: InvalidRequest when a part of the path is missing; OSError for a file that cannot be
+    read.
     """
     path = operation.path
     pairs = list(query)
@@ -55,9 +57,11 @@ def request_of(
             cookies += [f"{name}={written}" for name, written in _query(parameter, value)]
     if cookies:
         sent["Cookie"] = "; ".join(cookies)
-    content = b""
+    content: bytes | Form = b""
     if operation.body is not None and values.get("body") is not None:
         content, sent["Content-Type"] = encoded(operation.body, values["body"])
+        if isinstance(content, Form):
+            sent["Content-Length"] = str(content.size)
     url = _base(operation, base_url) + path
     if pairs:
         url += "?" + "&".join(f"{quote(name, safe='')}={written}" for name, written in pairs)

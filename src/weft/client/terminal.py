@@ -19,6 +19,7 @@ examples:
   weft call create_thread --body '{"messages": [{"role": "user", "content": "Hello"}]}'
   weft call list_threads --param limit=5 --param 'metadata[customer]=ada'
   weft call create_run --param thread_id=thread_abc123 --body @run.json --stream
+  weft call create_file --body '{"purpose": "assistants"}' --file file=yarns.pdf
   weft call --spec https://example.com/openapi.json --list
 """
 
@@ -48,6 +49,14 @@ def register(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         metavar="NAME=VALUE",
         help="a parameter; again for each",
     )
+    call.add_argument(
+        "--file",
+        action="append",
+        default=[],
+        metavar="NAME=PATH",
+        help="a file, as a field of the body that is a form; again for each",
+    )
+    call.add_argument("--output", metavar="PATH", help="write the answer to a file, as it comes")
     call.add_argument("--stream", action="store_true", help="print events as they happen")
     call.set_defaults(act=_call)
 
@@ -79,10 +88,13 @@ def _call(chosen: argparse.Namespace) -> int:
         stream = chosen.stream
         if isinstance(body, dict) and operation.stream_switch == "body":
             stream = body.pop("stream", None) is True or stream
+        if chosen.file:
+            body = with_files(operation, body, chosen.file)
         if body is not None:
             arguments["body"] = body
-        found = client.call(operation.id, **arguments, stream=stream)
-        _print(found, is_stream=stream, is_list=operation.is_list)
+        found = client.call(operation.id, **arguments, stream=stream, save_to=chosen.output)
+        if chosen.output is None:
+            _print(found, is_stream=stream, is_list=operation.is_list)
     return 0
 
 
@@ -136,6 +148,30 @@ def parameters(operation: "Operation", given: list[str]) -> dict[str, Any]:
     return found
 
 
+def with_files(operation: "Operation", body: Any, given: list[str]) -> dict[str, Any]:
+    """Return a form and its files, told by texts such as `file=yarns.pdf`; a name may come again.
+
+    Raises: InvalidRequest, also for an operation whose body has no files.
+    """
+    from weft.client.errors import InvalidRequest, Problem
+
+    if body is not None and not isinstance(body, dict):
+        problem = Problem("body", "a form is an object, so that it can have files")
+        raise InvalidRequest(operation.name, [problem])
+    known = operation.body.files if operation.body is not None else frozenset()
+    found: dict[str, Any] = {}
+    for pair in given:
+        name, equals, path = pair.partition("=")
+        if not equals:
+            raise InvalidRequest(operation.name, [Problem(pair, "write it as NAME=PATH")])
+        if name not in known:
+            there_are = f"files here are: {', '.join(sorted(known)) or 'none'}"
+            raise InvalidRequest(operation.name, [Problem(f"body.{name}", there_are)])
+        found.setdefault(name, []).append(Path(path.removeprefix("@")))
+    files = {name: paths if len(paths) > 1 else paths[0] for name, paths in found.items()}
+    return {**(body or {}), **files}
+
+
 def _value(text: str, kinds: str | list[str]) -> Any:
     """Return a text as a value of the type that a schema has, if it can be one."""
     wanted = {"integer": int, "number": int | float, "boolean": bool, "object": dict}
@@ -176,6 +212,9 @@ def _print(found: Any, *, is_stream: bool, is_list: bool) -> None:
         return
     answer = found.first() if is_list else found
     if isinstance(answer, bytes):
+        if sys.stdout.isatty() and b"\0" in answer:
+            print(f"weft: {len(answer)} bytes that are no text: say --output PATH", file=sys.stderr)
+            return
         sys.stdout.buffer.write(answer)
     elif answer is not None:
         is_text = isinstance(answer, str)

@@ -1,4 +1,4 @@
-"""What happens by itself: timed chores now, runs later.
+"""What happens by itself: runs, and timed chores.
 
 The engine never calls the API and is never called by it: they meet in the
 database.

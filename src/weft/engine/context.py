@@ -6,6 +6,7 @@ last what this run has done so far: its messages and its tool calls with their
 outputs.
 """
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import Any, NamedTuple
@@ -21,7 +22,7 @@ from weft.llm.model import (
     TextPart,
     ToolCall,
 )
-from weft.llm.tokens import Calibration, estimate_message, estimate_tools
+from weft.llm.tokens import ANSWER_TOKENS, Calibration, estimate_message, estimate_tools
 from weft.store import runs as store
 from weft.store.contents import Contents
 from weft.store.database import Database
@@ -45,6 +46,13 @@ class OutOfTokens(Exception):
     """The prompt budget of the run does not hold even the newest message."""
 
 
+class Prompt(NamedTuple):
+    """What the model is asked, and about how many tokens that has, not adjusted to the model."""
+
+    request: ModelRequest
+    estimated: int
+
+
 async def build(
     database: Database,
     contents: Contents,
@@ -54,27 +62,27 @@ async def build(
     prompt_tokens: int,
     completion_tokens: int | None,
     calibration: Calibration,
-) -> ModelRequest:
-    """Return the request for the next turn of a run.
+) -> Prompt:
+    """Return what the model is asked in the next turn of a run.
 
     `prompt_tokens` is what the prompt may hold; `completion_tokens` what the answer may, None
     for no limit.
     Raises: OutOfTokens.
     """
 
-    def tokens(message: ChatMessage) -> int:
-        return calibration.adjust(run.model, estimate_message(message))
+    def adjusted(tokens: int) -> int:
+        return calibration.adjust(run.model, tokens)
 
     head = [ChatMessage(role="system", content=run.instructions)] if run.instructions else []
     tools = offered(run)
     tail = await own_turns(database, key)
-    fixed = sum(map(tokens, (*head, *tail)))
-    fixed += calibration.adjust(run.model, estimate_tools(tools))
-    if fixed > prompt_tokens:
+    fixed = estimate_tools(tools) + sum(map(estimate_message, (*head, *tail)))
+    left = prompt_tokens - adjusted(fixed)
+    if left < 0:
         raise OutOfTokens
-    thread = await newest_messages(database, key, run, prompt_tokens - fixed, tokens)
+    thread, read = await newest_messages(database, key, run, left, adjusted)
     thread = await Images(database, contents, key.project).shown(thread)
-    return ModelRequest(
+    request = ModelRequest(
         model=run.model,
         messages=[*head, *thread, *tail],
         tools=tools,
@@ -86,6 +94,7 @@ async def build(
         reasoning_effort=run.reasoning_effort,
         max_completion_tokens=completion_tokens,
     )
+    return Prompt(request, ANSWER_TOKENS + fixed + read)
 
 
 def offered(run: RunObject) -> list[FunctionTool]:
@@ -136,26 +145,30 @@ async def newest_messages(
     key: RunKey,
     run: RunObject,
     budget: int,
-    tokens: Callable[[ChatMessage], int],
-) -> list[ChatMessage]:
+    adjusted: Callable[[int], int],
+) -> tuple[list[ChatMessage], int]:
     """Return the newest messages of the thread that fit, oldest first, without this run's own.
 
+    With them comes how many tokens they have about, not adjusted to the model.
     Raises: OutOfTokens when not even the newest one fits.
     """
     is_limited = run.truncation_strategy.type == "last_messages"
     most = run.truncation_strategy.last_messages if is_limited else None
     found: list[_Read] = []
+    total = 0
     async with aclosing(_backwards(database, key)) as backwards:
         async for read in backwards:
-            budget -= tokens(read.chat)
+            tokens = estimate_message(read.chat)
+            budget -= adjusted(tokens)
             if budget < 0:
                 if not found:
                     raise OutOfTokens
                 break
             found.append(read)
+            total += tokens
             if len(found) == most:
                 break
-    return _as_spoken(found[::-1])
+    return _as_spoken(found[::-1]), total
 
 
 async def _backwards(database: Database, key: RunKey) -> AsyncGenerator[_Read, None]:
@@ -172,6 +185,7 @@ async def _backwards(database: Database, key: RunKey) -> AsyncGenerator[_Read, N
                 yield _Read(chat, before, seen)
         if len(page.rows) < SLICE:
             return
+        await asyncio.sleep(0)  # a long prompt is much to read: others go first
 
 
 def _as_spoken(messages: list[_Read]) -> list[ChatMessage]:

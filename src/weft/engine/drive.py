@@ -150,7 +150,7 @@ async def take_turn(tools: Engineering, journal: Journal) -> None:
         if completion_tokens <= 0:
             await run_out(tools, key, RunIncompleteDetails("max_completion_tokens"))
             return
-    request = await build(
+    prompt = await build(
         tools.database,
         tools.contents,
         key,
@@ -161,10 +161,10 @@ async def take_turn(tools: Engineering, journal: Journal) -> None:
     )
     turn = Turn(journal, tools.ids, tools.now)
     model = tools.models.find(run.model)
-    async with aclosing(batches(model.stream(request))) as arriving:
+    async with aclosing(batches(model.stream(prompt.request))) as arriving:
         async for batch in arriving:
             await turn.take(batch)
-    turn.settle_usage(request, tools.calibration)
+    turn.settle_usage(run.model, prompt.estimated, tools.calibration)
     await close(tools, journal, turn)
 
 

@@ -13,13 +13,12 @@ from weft.llm.model import (
     Finished,
     FinishReason,
     ModelError,
-    ModelRequest,
     RefusalDelta,
     TextDelta,
     ToolCallDelta,
 )
 from weft.llm.model import Usage as ModelUsage
-from weft.llm.tokens import Calibration, estimate, estimate_request
+from weft.llm.tokens import Calibration, estimate
 from weft.store import runs as store
 from weft.store.database import Statement
 from weft.wire import events
@@ -118,18 +117,20 @@ class Turn:
             event = store.event(self._journal.key, events.STEP_DELTA, data, len(shown))
             statements.append(event)
 
-    def settle_usage(self, request: ModelRequest, calibration: Calibration) -> None:
-        """Set `usage` to what the model reported, or to an estimate if it reported nothing."""
+    def settle_usage(self, model: str, estimated: int, calibration: Calibration) -> None:
+        """Set `usage` to what the model reported, or to an estimate if it reported nothing.
+
+        `estimated` is about how many tokens the prompt had, not adjusted to the model.
+        """
         said = "".join(self._said)
         said += "".join(call.name + call.arguments for call in self.calls.values())
-        estimated = estimate_request(request)
         if self._reported is None:
-            prompt = calibration.adjust(request.model, estimated)
+            prompt = calibration.adjust(model, estimated)
             completion = estimate(said)
             self.usage = Usage(prompt, completion, prompt + completion)
             return
         reported = self._reported
-        calibration.learn(request.model, estimated, reported.prompt_tokens)
+        calibration.learn(model, estimated, reported.prompt_tokens)
         self.usage = Usage(
             reported.prompt_tokens,
             reported.completion_tokens,

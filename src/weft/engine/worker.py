@@ -94,9 +94,10 @@ class EmbeddedEngine:
         return act
 
     async def _start(self, name: str) -> None:
-        """Drive what a query finds, as far as there is room."""
-        for key in await store.find(self._tools.database, name, MAX_RUNNING):
-            if len(self._driving) >= MAX_RUNNING:
+        """Drive what a query finds, as far as there is room, unless the process stops."""
+        database = self._tools.database
+        for key in await store.find(database, name, MAX_RUNNING):
+            if database.bells.are_closed or len(self._driving) >= MAX_RUNNING:
                 break
             if key not in self._driving:
                 self._driving[key] = asyncio.create_task(self._drive(key), name=f"run {key.id}")

@@ -93,6 +93,11 @@ def frame(number: int, name: str, data: str) -> bytes:
     return f"id: {number}\nevent: {name}\ndata: {data}\n\n".encode()
 
 
+def error_frame(body: str) -> bytes:
+    """Return the frame of an error, which is no event of the run and has no number."""
+    return f"event: error\ndata: {body}\n\n".encode()
+
+
 def decoded_run(wire: str) -> dict[str, Any]:
     """Return a stored run as `frames` wants it."""
     decoded: dict[str, Any] = _anything.decode(wire)

@@ -6,7 +6,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from weft.wire.messages import FileCitation, FilePath, MessageObject
 from weft.wire.runs import Arguments, CallId, FunctionName, RunObject, RunStepObject
-from weft.wire.shapes import Id, Response
+from weft.wire.shapes import ErrorResponse, Id, Response
 from weft.wire.threads import ThreadObject
 
 Index = Annotated[int, Meta(description="Its place in the list that it is a piece of.")]
@@ -160,6 +160,13 @@ class MessageDeltaStreamEvent(Response):
     data: MessageDeltaObject
 
 
+class ErrorStreamEvent(Response):
+    """The stream cannot go on: follow the run again, later, behind the last event that came."""
+
+    event: Literal["error"]
+    data: ErrorResponse
+
+
 class DoneEvent(Response):
     """The run rests: the last frame of every stream that was not cut."""
 
@@ -174,5 +181,6 @@ STREAM_EVENTS: tuple[type[Response], ...] = (
     RunStepDeltaStreamEvent,
     MessageStreamEvent,
     MessageDeltaStreamEvent,
+    ErrorStreamEvent,
     DoneEvent,
 )
