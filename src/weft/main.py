@@ -31,11 +31,12 @@ from weft.llm.catalog import Catalog, Endpoint
 from weft.llm.model import ModelError
 from weft.llm.tokens import Calibration
 from weft.store import keys
+from weft.store.backup import backup_all
 from weft.store.blobs import FOLDER, Folder
 from weft.store.contents import Contents
 from weft.store.database import Refused, Statement
 from weft.store.folder import DATABASE, FolderLock, database_in
-from weft.store.sqlite import Sqlite, backup, migrate
+from weft.store.sqlite import Sqlite, migrate
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 BACKLOG = 2048
@@ -276,16 +277,18 @@ def list_keys(settings: Settings) -> list[keys.KeyInfo]:
     return asyncio.run(read())
 
 
-def backup_database(settings: Settings, file: Path, progress: Callable[[int, int], None]) -> int:
-    """Copy the database to a new file and return its size in bytes.
+def backup_database(
+    settings: Settings, file: Path, progress: Callable[[int, int], None]
+) -> tuple[int, int]:
+    """Copy the database to a new file, its bytes beside it; return its size and their number.
 
     Raises: CannotStart when there is nothing to copy; FileExistsError.
     """
     path = settings.data_path / DATABASE
     if not path.exists():
         raise CannotStart(f"There is no database in {settings.data_dir}: nothing to back up.")
-    backup(path, file, progress)
-    return file.stat().st_size
+    count = backup_all(path, settings.data_path / FOLDER, file, progress)
+    return file.stat().st_size, count
 
 
 @contextlib.asynccontextmanager
