@@ -3,7 +3,8 @@
     python scripts/client_methods.py [--check]
 
 `Client` and `AsyncClient` have a method for each operation, so that editors and type
-checkers know every parameter and what comes back.
+checkers know every parameter and what comes back. For each there is a folder, with a module
+for each tag of the contract and one class that is all of them.
 """
 
 import argparse
@@ -37,6 +38,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from typing import Unpack
 
     from weft.client.{module} import {kinds}
@@ -46,7 +48,7 @@ if TYPE_CHECKING:
 Json: TypeAlias = Mapping[str, Any]
 
 
-class Methods:
+class {name}:
     """A method for each operation."""
 
     if TYPE_CHECKING:
@@ -56,30 +58,48 @@ class Methods:
 
 '''
 
+WHOLE = '''\
+"""{title}
+
+Made by scripts/client_methods.py from the contract in src/weft/wire: edit that instead.
+"""
+
+{imports}
+
+
+class Methods({names}):
+    """A method for each operation."""
+'''
+
 DESCRIPTION = contract()
 BINARY = {operation.id for operation in TABLE if operation.response is None}
 _NAMES = {"string": "str", "integer": "int", "number": "float", "boolean": "bool", "object": "Json"}
 
 
 class Writer:
-    """Writes the methods of one kind of client."""
+    """Writes the methods of one kind of client, those of one tag."""
 
-    def __init__(self, *, is_async: bool) -> None:
+    def __init__(self, tag: str, *, is_async: bool) -> None:
+        self.tag = tag
         self.is_async = is_async
         self.prefix = "Async" if is_async else ""
         self.used: set[str] = set()
 
     def text(self) -> str:
         """Return the module."""
-        operations = DESCRIPTION.operations.values()
+        operations = [each for each in DESCRIPTION.operations.values() if self._has(each)]
         lines = [line for each in operations for line in self._method(each)]
         lines += [f"    {name} = {each.name}" for each in operations for name in _aliases(each)]
         body = "\n".join(lines)
-        title = f"The typed methods of `{self.prefix}Client`."
+        title = f"The typed methods of `{self.prefix}Client`: {self.tag.lower()}."
         kinds = f"{self.prefix}EventStream, {self.prefix}Listing"
         module = "awaiting" if self.is_async else "blocking"
-        head = HEAD.format(title=title, kinds=kinds, module=module, imports=self._imports())
-        return head + body
+        names = {"module": module, "imports": self._imports(), "name": class_name(self.tag)}
+        return HEAD.format(title=title, kinds=kinds, **names) + body
+
+    def _has(self, operation: Operation) -> bool:
+        described = DESCRIPTION.document["paths"][operation.path][operation.method.lower()]
+        return bool(described["tags"] == [self.tag])
 
     def _imports(self) -> str:
         modules: dict[str, set[str]] = {}
@@ -94,20 +114,34 @@ class Writer:
         first = [f"{each.keyword}: str" for each in _in(operation, "path")]
         named = [*self._body(operation), *map(self._query, _shown(operation))]
         returns = self._returns(operation)
+        for variant, kind in self._variants(operation, returns):
+            yield "    @overload"
+            yield self._signature(operation, first, [*named, variant], kind) + " ..."
         if operation.is_streamed:
-            stream = f"{self.prefix}EventStream"
-            for flag, kind in (("Literal[False] = False", returns), ("Literal[True]", stream)):
-                yield "    @overload"
-                yield self._signature(operation, first, [*named, f"stream: {flag}"], kind) + " ..."
-            named, returns = [*named, "stream: bool = False"], f"{returns} | {stream}"
+            named, returns = (
+                [*named, "stream: bool = False"],
+                f"{returns} | {self.prefix}EventStream",
+            )
+        if operation.is_binary:
+            named, returns = [*named, "save_to: str | Path | None = None"], f"{returns} | Path"
         yield self._signature(operation, first, named, returns)
-        yield f'        """{operation.text}."""'
+        end = "" if operation.text.endswith("?") else "."
+        yield f'        """{operation.text}{end}"""'
         names = [*(name.partition(":")[0] for name in named)]
         given = [f'"{operation.id}"', *(each.keyword for each in _in(operation, "path"))]
         given += [*(f"{name}={name}" for name in names), "**options"]
         awaited = "await " if self.is_async and not operation.is_list else ""
         yield f"        return {awaited}self.call({', '.join(given)})"
         yield ""
+
+    def _variants(self, operation: Operation, returns: str) -> list[tuple[str, str]]:
+        """Return the parameter that decides what an operation answers with, and with what."""
+        if operation.is_streamed:
+            stream = f"{self.prefix}EventStream"
+            return [("stream: Literal[False] = False", returns), ("stream: Literal[True]", stream)]
+        if operation.is_binary:
+            return [("save_to: None = None", returns), ("save_to: str | Path", "Path")]
+        return []
 
     def _signature(
         self, operation: Operation, first: list[str], named: list[str], returns: str
@@ -194,6 +228,31 @@ def _annotation(schema: dict[str, Any]) -> str:
     return _NAMES[found["type"]]
 
 
+def modules(*, is_async: bool) -> dict[Path, str]:
+    """Return the text of each module of one kind of client."""
+    folder = FOLDER / ("async_methods" if is_async else "methods")
+    tags = [tag["name"] for tag in DESCRIPTION.document["tags"]]
+    found = {
+        folder / f"{snake(class_name(tag))}.py": Writer(tag, is_async=is_async).text()
+        for tag in tags
+    }
+    imports = [
+        f"from weft.client.{folder.name}.{snake(class_name(tag))} import {class_name(tag)}"
+        for tag in tags
+    ]
+    found[folder / "__init__.py"] = WHOLE.format(
+        title=f"The typed methods of `{'Async' if is_async else ''}Client`.",
+        imports="\n".join(imports),
+        names=", ".join(map(class_name, tags)),
+    )
+    return {path: formatted(text, path) for path, text in found.items()}
+
+
+def class_name(tag: str) -> str:
+    """Return the class that has the operations of a tag."""
+    return tag.title().replace(" ", "")
+
+
 def formatted(text: str, file: Path) -> str:
     """Return Python as ruff writes it."""
     for command in (("check", "--fix-only", "--select", "F401,I001"), ("format",)):
@@ -209,14 +268,19 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--check", action="store_true", help="write nothing; 1 if not current")
     chosen = parser.parse_args()
-    stale = []
-    for file, is_async in (("methods.py", False), ("async_methods.py", True)):
-        path = FOLDER / file
-        text = formatted(Writer(is_async=is_async).text(), path)
+    made = {**modules(is_async=False), **modules(is_async=True)}
+    there = {path for name in ("methods", "async_methods") for path in (FOLDER / name).glob("*.py")}
+    stale = [path for path in there if path not in made]
+    for path, text in made.items():
         if chosen.check:
             stale += [] if path.exists() and path.read_text(encoding="utf-8") == text else [path]
         else:
+            path.parent.mkdir(exist_ok=True)
             path.write_text(text, encoding="utf-8")
+    if not chosen.check:
+        for path in stale:
+            path.unlink()
+        return 0
     for path in stale:
         print(f"{path} is not current. Run: python scripts/client_methods.py", file=sys.stderr)
     return 1 if stale else 0

@@ -1,8 +1,11 @@
 """The second act of the demo: an assistant answers, calls a function, and a stream breaks."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from demo_stage import AN_INSTANT, Demo, Event, Like, Wrong
+from demo_stage import AN_INSTANT, Demo, Like, Wrong
+
+if TYPE_CHECKING:
+    from weft import Event
 
 RUN_EVENTS = [
     "thread.created",
@@ -17,7 +20,6 @@ RUN_EVENTS = [
     "thread.message.completed",
     "thread.run.step.completed",
     "thread.run.completed",
-    "done",
 ]
 WEATHER = {
     "type": "function",
@@ -41,8 +43,8 @@ def tell_runs(demo: Demo) -> None:
 def _make_assistant(demo: Demo) -> str:
     made = demo.step(
         "Make an assistant (weft-demo is built in and does not think; any model can answer)",
-        "POST /v1/assistants",
-        {"model": "weft-demo", "name": "Guide", "tools": [WEATHER]},
+        "create_assistant",
+        body={"model": "weft-demo", "name": "Guide", "tools": [WEATHER]},
         expected={
             "id": Like(r"asst_[A-Za-z0-9]{24}"),
             "object": "assistant",
@@ -66,7 +68,6 @@ def _make_assistant(demo: Demo) -> str:
 def _ask(assistant_id: str, text: str) -> dict[str, Any]:
     return {
         "assistant_id": assistant_id,
-        "stream": True,
         "thread": {"messages": [{"role": "user", "content": text}]},
     }
 
@@ -74,10 +75,10 @@ def _ask(assistant_id: str, text: str) -> dict[str, Any]:
 def _answer(demo: Demo, assistant_id: str) -> None:
     heard = demo.listen(
         "Let it answer, and watch it write: every event is on the disk before it is sent",
-        "POST /v1/threads/runs",
-        _ask(assistant_id, "Hello!"),
+        "create_thread_and_run",
+        body=_ask(assistant_id, "Hello!"),
     )
-    names = list(dict.fromkeys(event.name for event in heard))
+    names = list(dict.fromkeys(event.event for event in heard))
     if names != RUN_EVENTS:
         raise Wrong(f"the events were {names}; expected {RUN_EVENTS}")
 
@@ -85,8 +86,8 @@ def _answer(demo: Demo, assistant_id: str) -> None:
 def _call_a_function(demo: Demo, assistant_id: str) -> None:
     heard = demo.listen(
         "Ask for something that it needs your function for",
-        "POST /v1/threads/runs",
-        _ask(assistant_id, "Call weather for the city 'Lisbon', please."),
+        "create_thread_and_run",
+        body=_ask(assistant_id, "Call weather for the city 'Lisbon', please."),
     )
     run = _last(heard, "thread.run.requires_action")
     calls = run["required_action"]["submit_tool_outputs"]["tool_calls"]
@@ -94,31 +95,36 @@ def _call_a_function(demo: Demo, assistant_id: str) -> None:
         raise Wrong(f"the calls are {calls}; expected one of weather")
     heard = demo.listen(
         "Hand in what the function returned, and it goes on",
-        f"POST /v1/threads/{run['thread_id']}/runs/{run['id']}/submit_tool_outputs",
-        {"tool_outputs": [{"tool_call_id": calls[0]["id"], "output": "sunny"}], "stream": True},
-        after=heard[-1].number,
+        "submit_tool_outputs_to_run",
+        run["thread_id"],
+        run["id"],
+        body={"tool_outputs": [{"tool_call_id": calls[0]["id"], "output": "sunny"}]},
+        behind=int(heard[-1].id or 0),
     )
     _last(heard, "thread.run.completed")
 
 
 def _break_and_resume(demo: Demo, assistant_id: str) -> None:
     heard = demo.listen(
-        "Let the connection break in the middle of an answer",
-        "POST /v1/threads/runs",
-        _ask(assistant_id, "Tell me once more who you are."),
+        "Leave in the middle of an answer",
+        "create_thread_and_run",
+        body=_ask(assistant_id, "Tell me once more who you are."),
         leave_at=12,
     )
     run = heard[1].data
     heard = demo.listen(
         "Come back and go on behind the last event: nothing is missing, nothing comes twice",
-        f"GET /v1/threads/{run['thread_id']}/runs/{run['id']}?stream=true",
-        after=12,
+        "get_run",
+        run["thread_id"],
+        run["id"],
+        starting_after=12,
+        behind=12,
     )
     _last(heard, "thread.run.completed")
 
 
-def _last(heard: list[Event], name: str) -> Any:
+def _last(heard: "list[Event]", name: str) -> Any:
     """Return the data of the last event, which must have this name."""
-    if heard[-2].name != name:
-        raise Wrong(f"the last event is {heard[-2].name}; expected {name}")
-    return heard[-2].data
+    if heard[-1].event != name:
+        raise Wrong(f"the last event is {heard[-1].event}; expected {name}")
+    return heard[-1].data

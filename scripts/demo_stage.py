@@ -1,7 +1,7 @@
 """The stage of the demo: a real server, requests shown, answers checked."""
 
-import http.client
 import json
+import logging
 import os
 import re
 import subprocess
@@ -10,10 +10,13 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http import HTTPStatus
 from itertools import groupby
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import unquote
+
+if TYPE_CHECKING:
+    from weft import ApiError, Event, SpecClient
 
 WIDTH = 96
 SHOWN_ITEMS = 2  # of a list that does not fit one line
@@ -28,14 +31,6 @@ class Like(NamedTuple):
 
 class Wrong(Exception):
     """An answer that was not as it has to be."""
-
-
-class Event(NamedTuple):
-    """One event of a stream: its number, its name and its data."""
-
-    number: int
-    name: str
-    data: Any
 
 
 AN_INSTANT = int  # unix seconds: any whole number
@@ -164,126 +159,203 @@ def running(data: Path) -> Iterator[Server]:
         server.kill()
 
 
+class Wire(logging.Handler):
+    """Notes what goes over the wire, as the client's HTTP library logs it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.requests: list[str] = []
+        self.answers: list[str] = []
+        self._logger = logging.getLogger("httpx2")
+        self._logger.setLevel(logging.INFO)
+        self._logger.addHandler(self)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Note a request and the status of its answer."""
+        assert isinstance(record.args, tuple)
+        method, url, _, status, reason = record.args
+        self.requests.append(f"{method} /{unquote(str(url)).split('/', 3)[3]}")
+        self.answers.append(f"{status} {reason}")
+
+    def close(self) -> None:
+        """Note no more."""
+        self._logger.removeHandler(self)
+        super().close()
+
+
 class Demo:
-    """Sends requests and tells what happened."""
+    """Calls operations with Weft's own client and tells what happened.
+
+    The client is made from what the server says of itself, so its answers are what was sent.
+    """
 
     def __init__(self, server: Server) -> None:
-        self._connection = http.client.HTTPConnection(server.host, server.port, timeout=10)
+        from weft import Client
+
+        url = f"http://{server.host}:{server.port}/openapi.json"
+        self._client = Client.from_spec(url)
+        self._careless = Client.from_spec(url, check=False)
+        self._wire = Wire()
         self.checked = 0
 
     def step(
         self,
         title: str,
-        request: str,
-        body: Any = None,
-        *,
-        status: int = 200,
+        operation: str,
+        *path: str,
         expected: Any,
+        status: int = 200,
+        is_checked: bool = True,
+        **arguments: Any,
     ) -> Any:
-        """Send a request such as `GET /v1/threads`, show it, and return its checked answer.
+        """Call an operation, show it, and return its checked answer.
 
+        Without `is_checked` the client sends whatever it is given.
         Raises: Wrong when the answer is another than expected.
         """
-        say()
-        say(paint("bold", title))
-        say(paint("cyan", request), "  > ")
-        if body is not None:
-            say(pretty(body), "  > ")
-        got_status, answer, elapsed_ms = self._send(request, body)
-        say(paint("faint", f"{_named(got_status)}, {elapsed_ms:.1f} ms"), "  < ")
+        self._announce(title, operation, path, arguments)
+        client = self._client if is_checked else self._careless
+        client.check(operation, *path, **arguments)  # the first check takes longer than it should
+        started = time.perf_counter()
+        got_status, answer, fault = _answer(client, operation, path, arguments)
+        elapsed_ms = (time.perf_counter() - started) * 1000
+        self._tell_request(arguments)
+        raised = f", raised as {type(fault).__name__}" if fault else ""
+        heads = ", ".join(self._wire.answers)
+        say(paint("faint", f"{heads}, {elapsed_ms:.1f} ms{raised}"), "  < ")
         say(pretty(answer), "  < ")
         wrong = list(differences(expected, answer))
         if got_status != status:
-            wrong.insert(0, f"the status is {got_status}; expected {_named(status)}")
-        if wrong:
-            raise Wrong("\n".join(wrong))
-        self.checked += 1
-        say(f"  {paint('green', 'ok')}")
+            wrong.insert(0, f"the status is {got_status}; expected {status}")
+        self._judge(wrong)
         return answer
+
+    def refuse(self, title: str, operation: str, *, expected: list[str], **arguments: Any) -> None:
+        """Call an operation in a way that the client must not send, and show why.
+
+        Raises: Wrong when it was sent, or refused for other reasons than expected.
+        """
+        from weft import InvalidRequest
+
+        self._announce(title, operation, (), arguments)
+        say(pretty(arguments["body"]), "    ")
+        problems: list[str] = []
+        try:
+            self._client.call(operation, **arguments)
+        except InvalidRequest as fault:
+            say(paint("faint", f"{type(fault).__name__}: {fault}"), "  ")
+            problems = [str(problem) for problem in fault.problems]
+        sent = [f"{request} was sent" for request in self._wire.requests]
+        self._judge([*sent, *differences(expected, problems)])
 
     def listen(
         self,
         title: str,
-        request: str,
-        body: Any = None,
-        *,
-        after: int = 0,
+        operation: str,
+        *path: str,
+        behind: int = 0,
         leave_at: int | None = None,
-    ) -> list[Event]:
-        """Send a request for a stream, show its events, and return them, checked.
+        **arguments: Any,
+    ) -> "list[Event]":
+        """Call an operation for its events, show them, and return them, checked.
 
-        They must be numbered from `after` + 1 without a gap. `leave_at` breaks the connection
+        They must be numbered from `behind` + 1 without a gap. `leave_at` lets go of the connection
         behind the event of that number; otherwise the stream must end by itself.
         """
-        say()
-        say(paint("bold", title))
-        say(paint("cyan", request), "  > ")
-        headers = {"Content-Type": "application/json"}
-        if after:
-            headers["Last-Event-ID"] = str(after)
-            say(f"Last-Event-ID: {after}", "  > ")
-        if body is not None:
-            say(pretty(body), "  > ")
-        method, path = request.split(" ")
-        self._connection.request(method, path, None if body is None else json.dumps(body), headers)
-        response = self._connection.getresponse()
+        arguments["stream"] = True
+        self._announce(title, operation, path, arguments)
         heard: list[Event] = []
-        for event in _events(response):
-            heard.append(event)
-            if event.number == leave_at:
-                self._connection.close()
-                break
+        with self._client.call(operation, *path, **arguments) as events:
+            self._tell_request(arguments)
+            for event in events:
+                heard.append(event)
+                if event.id == str(leave_at):
+                    break
         say("\n".join(_told(heard)), "  < ")
-        numbers = [event.number for event in heard if event.name != "done"]
-        if numbers != list(range(after + 1, after + 1 + len(numbers))) or not numbers:
-            raise Wrong(f"the events are numbered {numbers}; expected {after + 1} and on")
-        if leave_at is None and heard[-1].name != "done":
-            raise Wrong(f"the stream ended with {heard[-1].name}; expected done")
-        self.checked += 1
-        say(f"  {paint('green', 'ok')}")
+        numbers = [int(event.id or 0) for event in heard]
+        wrong = []
+        if numbers != list(range(behind + 1, behind + 1 + len(numbers))) or not numbers:
+            wrong = [f"the events are numbered {numbers}; expected {behind + 1} and on"]
+        self._judge(wrong)
         return heard
 
-    def _send(self, request: str, body: Any) -> tuple[int, Any, float]:
-        method, path = request.split(" ")
-        sent = None if body is None else json.dumps(body).encode()
-        headers = {} if body is None else {"Content-Type": "application/json"}
-        started = time.perf_counter()
-        self._connection.request(method, path, sent, headers)
-        response = self._connection.getresponse()
-        raw = response.read()
-        elapsed_ms = (time.perf_counter() - started) * 1000
-        return response.status, json.loads(raw), elapsed_ms
+    def _announce(
+        self, title: str, operation: str, path: tuple[str, ...], arguments: dict[str, Any]
+    ) -> None:
+        self._wire.requests.clear()
+        self._wire.answers.clear()
+        say()
+        say(paint("bold", title))
+        given = [f'"{part}"' for part in path]
+        for name, value in arguments.items():
+            shown = json.dumps(value) if isinstance(value, str | dict) else repr(value)
+            given.append("body=..." if name == "body" else f"{name}={shown}")
+        say(paint("cyan", f"client.{operation}({', '.join(given)})"), "  ")
+
+    def _tell_request(self, arguments: dict[str, Any]) -> None:
+        for request in self._wire.requests:
+            say(request, "  > ")
+        if "body" in arguments:
+            is_stream = {"stream": True} if "stream" in arguments else {}
+            say(pretty({**arguments["body"], **is_stream}), "  > ")
+
+    def _judge(self, wrong: list[str]) -> None:
+        if wrong:
+            raise Wrong("\n".join(wrong))
+        self.checked += 1
+        say(f"  {paint('green', 'ok')}")
 
     def close(self) -> None:
-        """Let go of the connection."""
-        self._connection.close()
+        """Let go of the connections."""
+        self._client.close()
+        self._careless.close()
+        self._wire.close()
 
 
-def _named(status: int) -> str:
-    return f"{status} {HTTPStatus(status).phrase}"
+@contextmanager
+def speaking(server: Server) -> Iterator[Demo]:
+    """Speak to a server, and let go of it in the end.
+
+    Raises: Wrong, also when no answer came.
+    """
+    # Where there is no Weft to import, one should read that the server did not start.
+    from weft import WeftError
+
+    demo = Demo(server)
+    try:
+        yield demo
+    except WeftError as fault:
+        raise Wrong(f"{type(fault).__name__}: {fault}") from fault
+    finally:
+        demo.close()
 
 
-def _events(response: http.client.HTTPResponse) -> Iterator[Event]:
-    """Yield the events of a stream as they arrive."""
-    number, name = 0, ""
-    for line in response:
-        field, _, value = line.decode().rstrip("\n").partition(": ")
-        if field == "id":
-            number = int(value)
-        elif field == "event":
-            name = value
-        elif field == "data":
-            yield Event(number, name, value if name == "done" else json.loads(value))
+def _answer(
+    client: "SpecClient", operation: str, path: tuple[str, ...], arguments: dict[str, Any]
+) -> tuple[int, Any, "ApiError | None"]:
+    """Return the status of an answer, what it holds, and what the client raised."""
+    from weft import ApiError, Listing
 
-
-def _told(heard: list[Event]) -> Iterator[str]:
-    """Yield a line for each event, and one for deltas that follow each other."""
-    for name, group in groupby(heard, lambda event: event.name):
-        events = list(group)
-        if name == "done":
-            yield paint("faint", "done")
-        elif name != "thread.message.delta":
-            yield from (f"{event.number:3}  {name}" for event in events)
+    method = getattr(client, operation)
+    try:
+        if client.description.find(operation).is_list:
+            listing = method(*path, **arguments)
+            assert isinstance(listing, Listing)
+            response = next(listing.pages())
         else:
-            text = "".join(e.data["delta"]["content"][0]["text"]["value"] for e in events)
-            yield f"{events[0].number:3}  {name}, to {events[-1].number}: {paint('green', text)}"
+            response = client.with_response(method, *path, **arguments)
+    except ApiError as fault:
+        said = {name: getattr(fault, name) for name in ("message", "type", "param", "code")}
+        return fault.status, {"error": said}, fault
+    return response.status, response.data, None
+
+
+def _told(heard: "list[Event]") -> Iterator[str]:
+    """Yield a line for each event, and one for the text of deltas that follow each other."""
+    for name, group in groupby(heard, lambda event: event.event):
+        events = list(group)
+        if name != "thread.message.delta":
+            yield from (f"{event.id:>3}  {name}" for event in events)
+        else:
+            text = "".join(event.text for event in events)
+            yield f"{events[0].id:>3}  {name}, to {events[-1].id}: {paint('green', text)}"

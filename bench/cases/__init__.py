@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from bench.cases import files, floor, followers, long_threads, patience, runs, scale, weight
+from bench.cases import client, files, floor, followers, long_threads, patience, runs, scale, weight
 from bench.report import Result
 from bench.stage import Stage
 
@@ -21,6 +21,7 @@ CASES: dict[str, Case] = {
     "run-many": runs.many,
     "run-rate": runs.rate,
     "followers": followers.followers,
+    "client": client.overhead,
     "files": files.files,
     "memory": weight.memory,
     "start": weight.start,

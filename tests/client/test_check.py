@@ -245,6 +245,16 @@ def test_a_schema_that_mentions_itself_is_followed_to_the_bottom() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("count", "expected"),
+    [(2, "0 or 1"), (4, "0, 1, 2 or 3"), (30, "0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 or 19 others")],
+)
+def test_of_many_values_most_are_named(count: int, expected: str) -> None:
+    with described({"properties": {"x": {"enum": list(range(count))}}}) as client:
+        (found,) = client.check("make", body={"x": "y"})
+    assert found == Problem("body.x", f'"y" is not one of {expected}')
+
+
 def test_a_description_is_not_changed_by_being_read() -> None:
     schema = {"type": "object", "properties": {"x": {"type": "string", "nullable": True}}}
     with described(schema) as client:

@@ -13,8 +13,9 @@ import pytest
 from tests.client.test_spec import OFFICIAL
 from tests.client.test_terminal import run
 from tests.client.trouble import LOST, Reply, Script, Sent, failure, scripted
+from tests.harness import weft
 from weft import ApiError, AsyncClient, Client, File, InvalidRequest, NoAnswer, NotFound, Retries
-from weft.client.files import PIECE
+from weft.client.files import PIECE, Form
 
 AT_ONCE = Retries(first_wait_s=0.0)
 KEY = {"name": "Idempotency-Key", "in": "header", "schema": {"type": "string"}}
@@ -99,11 +100,10 @@ def fields(sent: Sent) -> list[tuple[str, str | None, str | None, bytes]]:
 @pytest.fixture
 def archive() -> Iterator[tuple[Any, Script]]:
     """A client of the archive, and what it sends."""
-    with (
-        scripted(MADE) as (address, script),
-        Client.from_spec(ARCHIVE, base_url=address, retries=AT_ONCE) as client,
-    ):
-        yield client, script
+    with scripted(MADE) as (address, script):
+        spec = {**ARCHIVE, "servers": [{"url": address}]}
+        with Client.from_spec(spec, retries=AT_ONCE) as client:
+            yield client, script
 
 
 # --- sending ------------------------------------------------------------------------------------
@@ -157,6 +157,31 @@ def test_a_file_is_given_in_any_way_and_sent_as_it_is(way: str, tmp_path: Path) 
                     assert client.create_file(body=body) == {"id": "file-1"}
             close(body["file"])
     assert [fields(sent) for sent in script.sent] == [expected, expected]
+
+
+def test_a_file_may_be_empty(archive: tuple[Any, Script], tmp_path: Path) -> None:
+    client, script = archive
+    (tmp_path / "empty").touch()
+
+    async def send(file: Any) -> None:
+        at = client.description.document["servers"][0]["url"]
+        async with AsyncClient.from_spec(ARCHIVE, base_url=at) as other:
+            await other.create_file(body={"purpose": "vision", "file": file})
+
+    for file in (b"", tmp_path / "empty"):
+        client.create_file(body={"purpose": "vision", "file": file})
+        asyncio.run(send(file))
+    assert [fields(sent)[1][3] for sent in script.sent] == [b""] * 4
+
+
+def test_a_file_that_grows_is_sent_as_it_was_and_one_that_shrinks_is_told(tmp_path: Path) -> None:
+    (path := tmp_path / "log").write_bytes(b"two lines\n")
+    form = Form([b"head ", path])
+    path.write_bytes(b"two lines\nand a third\n")
+    assert b"".join(form) == b"head two lines\n"
+    path.write_bytes(b"gone")
+    with pytest.raises(OSError, match="log became shorter while it was sent"):
+        b"".join(form)
 
 
 def test_an_open_file_is_sent_from_where_it_stands_and_a_text_as_utf_8(
@@ -374,6 +399,13 @@ def test_call_sends_files_and_saves_answers(tmp_path: Path) -> None:
         ("more", "yarn.bin"),
         ("more", "archive.json"),
     ]
+
+
+def test_help_says_what_is_a_file(tmp_path: Path) -> None:
+    (tmp_path / "archive.json").write_text(json.dumps(ARCHIVE))
+    page = weft("help", "create_file", "--spec", "archive.json", cwd=tmp_path).stdout
+    assert "Body (multipart/form-data)" in page
+    assert "    file  file  required\n" in page
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pty
 import re
 import select
 import signal
@@ -221,12 +222,17 @@ def test_a_reader_who_has_seen_enough_is_no_error(tmp_path: Path) -> None:
 # --- weft chat ----------------------------------------------------------------------------------
 
 
+def chatting(url: str, *flags: str) -> list[str]:
+    """Return the command of a chat."""
+    return [sys.executable, "-W", "error", "-m", "weft", "chat", "--base-url", url, *flags]
+
+
 class Chatting:
     """`weft chat` as a process that is talked to through pipes."""
 
     def __init__(self, url: str, folder: Path, *flags: str) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-W", "error", "-m", "weft", "chat", "--base-url", url, *flags],
+            chatting(url, *flags),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -288,6 +294,47 @@ def test_a_chat_answers_keeps_its_thread_and_goes_on_with_it(
     again.until(r"And again[^\n]*\n")
     again.end()
     assert len(list(client.list_messages(thread_id))) == 4
+
+
+def test_at_a_terminal_a_chat_has_a_prompt_arrows_and_the_lines_before(
+    url: str, tmp_path: Path
+) -> None:
+    ours, theirs = pty.openpty()
+    chat = subprocess.Popen(
+        chatting(url),
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        cwd=tmp_path,
+        env={**os.environ, "TERM": "xterm"},
+        start_new_session=True,
+    )
+    os.close(theirs)
+    printed = ""
+
+    def until(text: str) -> None:
+        nonlocal printed
+        while text not in printed:
+            ready, _, _ = select.select([ours], [], [], TIMEOUT_S)
+            assert ready, printed
+            printed += os.read(ours, 4096).decode()
+        printed = printed.partition(text)[2]
+
+    try:
+        until("> ")
+        os.write(ours, b"Helo\x1b[Dl\n")  # an arrow to the left
+        until("You wrote: “Hello”")
+        until("> ")
+        os.write(ours, b"\x1b[A\n")  # an arrow up
+        until("You wrote: “Hello”")
+        until("> ")
+        os.write(ours, b"\x04")
+        until("\r\nGo on with: weft chat --thread thread_")
+        assert chat.wait(TIMEOUT_S) == 0
+    finally:
+        chat.kill()
+        chat.wait()
+        os.close(ours)
 
 
 def test_a_chat_makes_one_assistant_for_a_model_or_takes_the_one_it_is_given(

@@ -28,7 +28,7 @@ def test_the_demo_finds_every_answer_right_whatever_settings_its_user_has() -> N
     done = _demo(WEFT_PORT="1", WEFT_LOG_LEVEL="loud")
 
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "All 15 answers were right" in done.stdout
+    assert "All 16 answers were right" in done.stdout
     assert "How to go on" in done.stdout
     assert done.stderr == ""
 

@@ -7,7 +7,7 @@
     retry         when to send again; events: server-sent events
     core, follow  calls, lists and streams step by step, without any I/O
     blocking, awaiting       the two shells that do the steps; transport: what both know of httpx2
-    methods, async_methods   the typed methods, made by scripts/client_methods.py
+    methods, async_methods   the typed methods by tag, made by scripts/client_methods.py
     contract      Weft's own description, with its types
     terminal, chat           weft call, weft help, weft chat
 

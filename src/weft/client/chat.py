@@ -7,6 +7,7 @@ on by itself.
 
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 from weft.client.blocking import Client, EventStream
@@ -166,7 +167,13 @@ def _text(message: MessageObject) -> str:
 
 def _ask(prompt: str) -> str | None:
     """Return a line, or None at the end. A prompt is only for people."""
+    is_person = sys.stdin.isatty()
+    if is_person:
+        with suppress(ImportError):
+            import readline  # noqa: F401  # arrows, and the lines before, for input()
     try:
-        return input(prompt if sys.stdin.isatty() else "")
+        return input(prompt if is_person else "")
     except EOFError:
+        if is_person:
+            print()
         return None

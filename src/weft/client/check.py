@@ -19,6 +19,7 @@ from weft.client.schemas import Node
 Error: TypeAlias = jsonschema_rs.ValidationError
 
 SHOWN = 60  # characters of a value that a message repeats
+SHOWN_OPTIONS = 12  # values that are offered instead
 
 _ROOT = "urn:description"
 
@@ -199,6 +200,11 @@ def _message(error: Error) -> str:
     """Return what the validator says, with a long value cut."""
     if isinstance(error.kind, Kind.Type):
         return f"{_shown(error.instance)} is not of type {_either(_unique(error.kind.types))}"
+    if isinstance(error.kind, Kind.Enum):
+        words = [_shown(option) for option in error.kind.options]
+        if len(words) > SHOWN_OPTIONS:
+            words = [*words[: SHOWN_OPTIONS - 1], f"{len(words) - SHOWN_OPTIONS + 1} others"]
+        return f"{_shown(error.instance)} is not one of {_either(words)}"
     value = json.dumps(error.instance, ensure_ascii=False, separators=(",", ":"))
     if len(value) > SHOWN and error.message.startswith(value):
         return _shown(error.instance) + error.message[len(value) :]

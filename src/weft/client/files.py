@@ -59,7 +59,7 @@ class Form:
     """The bytes of a form. Its files are read anew whenever it is gone through.
 
     An open file is taken from where it stands to its end.
-    Raises: OSError for a file that is not there.
+    Raises: OSError for a file that is not there, or became shorter since.
     """
 
     def __init__(self, parts: Sequence[bytes | Path | IO[bytes]]) -> None:
@@ -67,15 +67,15 @@ class Form:
         self.size = sum(size for _, _, size in self._parts)
 
     def __iter__(self) -> Iterator[bytes]:
-        for part, start, _ in self._parts:
+        for part, start, size in self._parts:
             if isinstance(part, bytes):
                 yield part
             elif isinstance(part, Path):
                 with part.open("rb") as opened:
-                    yield from _pieces(opened)
+                    yield from _pieces(opened, size)
             else:
                 part.seek(start)
-                yield from _pieces(part)
+                yield from _pieces(part, size)
 
 
 def _extent(part: bytes | Path | IO[bytes]) -> tuple[int, int]:
@@ -88,8 +88,14 @@ def _extent(part: bytes | Path | IO[bytes]) -> tuple[int, int]:
     return start, part.seek(0, io.SEEK_END) - start
 
 
-def _pieces(opened: IO[bytes]) -> Iterator[bytes]:
-    while piece := opened.read(PIECE):
+def _pieces(opened: IO[bytes], size: int) -> Iterator[bytes]:
+    """Yield as many bytes as were announced, also of a file that somebody still writes to."""
+    left = size
+    while left:
+        piece = opened.read(min(PIECE, left))
+        if not piece:
+            raise OSError(f"{getattr(opened, 'name', 'a file')} became shorter while it was sent")
+        left -= len(piece)
         yield piece
 
 

@@ -68,6 +68,8 @@ def _either(words: Iterable[str]) -> str:
 
 def _single(kind: str, schema: Schema) -> str:
     """Return one type of a schema with the limits that apply to it."""
+    if schema.get("format") == "binary":
+        return "file"  # of its bytes JSON Schema has no more to say than that they are a string
     low, high, unit = _LIMITS.get(kind, ("", "", ""))
     limits = _limits(schema.get(low), schema.get(high), unit)
     if kind == "array":
