@@ -29,6 +29,7 @@ class Scale(NamedTuple):
     rate_s: float  # how long each is tried
     followers: int
     chunks: int  # in a vector store
+    file_mb: int
 
 
 FULL = Scale(
@@ -48,6 +49,7 @@ FULL = Scale(
     rate_s=10,
     followers=10_000,
     chunks=100_000,
+    file_mb=500,
 )
 QUICK = Scale(
     seconds=0.5,
@@ -66,6 +68,7 @@ QUICK = Scale(
     rate_s=2,
     followers=500,
     chunks=5_000,
+    file_mb=50,
 )
 
 Side = Callable[[], Load]

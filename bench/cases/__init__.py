@@ -5,6 +5,7 @@ from functools import partial
 
 from bench.cases import (
     client,
+    files,
     floor,
     followers,
     long_threads,
@@ -36,6 +37,7 @@ CASES: dict[str, Case] = {
     "search-speed": search.speed,
     "indexing": search.indexing,
     "client": client.overhead,
+    "files": files.files,
     "memory": weight.memory,
     "start": weight.start,
 }

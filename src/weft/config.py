@@ -50,6 +50,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     data_dir: str = "weft-data"
     insecure: bool = False
     max_body_bytes: Annotated[int, Meta(ge=1024)] = 32 * 1024 * 1024
+    # Where the bytes of files lie: s3://BUCKET/PREFIX; None: in the data folder.
+    files_url: Annotated[str, Meta(pattern="^s3://[^/]+")] | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     # Who answers: the first of `models` whose pattern fits, else the endpoint of model_url.
     models: list[ModelEndpoint] = []

@@ -34,7 +34,8 @@ from weft.llm.endpoint import EMBEDDINGS
 from weft.llm.model import ModelError
 from weft.llm.tokens import Calibration
 from weft.store import keys
-from weft.store.blobs import FOLDER, Folder
+from weft.store.backup import backup_all
+from weft.store.blobs import FOLDER, Blobs, Folder
 from weft.store.contents import Contents
 from weft.store.database import Refused, Statement
 from weft.store.folder import DATABASE, FolderLock, database_in
@@ -94,6 +95,25 @@ def embedder(settings: Settings) -> Embedder | None:
         raise CannotStart(error.message) from error
 
 
+def blobs_of(settings: Settings) -> Blobs:
+    """Return where the bytes of files lie.
+
+    Raises: CannotStart.
+    """
+    if settings.files_url is None:
+        return Folder(settings.data_path / FOLDER)
+    try:
+        from weft.store.buckets import Bucket
+    except ModuleNotFoundError as error:
+        raise CannotStart(
+            f"files_url={settings.files_url} needs the extra: pip install 'weft[s3]'"
+        ) from error
+    try:
+        return Bucket(settings.files_url)
+    except OSError as fault:
+        raise CannotStart(f"files_url={settings.files_url}: {fault}") from fault
+
+
 @contextlib.asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[Rooms]:
     """Open the store, brought up to date, with its chores running; close it in the end."""
@@ -102,7 +122,7 @@ async def opened(settings: Settings) -> AsyncIterator[Rooms]:
     for step in migrate(path):
         logger.info("applied migration %s", step)
     database = Sqlite(path)
-    contents = Contents(database, Folder(settings.data_path / FOLDER), now)
+    contents = Contents(database, blobs_of(settings), now)
     await contents.begin()
     ids = Ids(now_us)
     tools = Engineering(
@@ -307,16 +327,23 @@ def list_keys(settings: Settings) -> list[keys.KeyInfo]:
     return asyncio.run(read())
 
 
-def backup_database(settings: Settings, file: Path, progress: Callable[[int, int], None]) -> int:
-    """Copy the database to a new file and return its size in bytes.
+def backup_database(
+    settings: Settings, file: Path, progress: Callable[[int, int], None]
+) -> tuple[int, int]:
+    """Copy the database to a new file, its bytes beside it; return its size and their number.
+
+    Bytes in a bucket stay there.
 
     Raises: CannotStart when there is nothing to copy; FileExistsError.
     """
     path = settings.data_path / DATABASE
     if not path.exists():
         raise CannotStart(f"There is no database in {settings.data_dir}: nothing to back up.")
-    backup(path, file, progress)
-    return file.stat().st_size
+    if settings.files_url is not None:
+        backup(path, file, progress)
+        return file.stat().st_size, 0
+    count = backup_all(path, settings.data_path / FOLDER, file, progress)
+    return file.stat().st_size, count
 
 
 @contextlib.asynccontextmanager

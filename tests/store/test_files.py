@@ -1,37 +1,55 @@
 """Files and their bytes: kept once, read whole or in part, gone when nothing refers to them."""
 
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
+from tests.store.bucket_server import Buckets
 from tests.store.conformance import NOW, P
 from weft.store import files, uploads
-from weft.store.blobs import Folder
+from weft.store.blobs import Blobs, Folder
+from weft.store.buckets import Bucket
 from weft.store.contents import PIECE_BYTES, Content, Contents, keep
 from weft.store.database import Database, Refused
 
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    """Where the bytes lie."""
-    return tmp_path / "files"
+class Root(NamedTuple):
+    """A room for bytes, what lies there, and how much of something that is still arriving."""
+
+    blobs: Blobs
+    listed: Callable[[], list[str]]
+    arriving: int
+
+
+@pytest.fixture(params=["folder", "bucket"])
+def root(request: pytest.FixtureRequest, tmp_path: Path) -> Root:
+    """A fresh room for bytes of each kind."""
+    if request.param == "folder":
+        folder = tmp_path / "files"
+        return Root(
+            Folder(folder), lambda: [str(path) for path in folder.rglob("*") if path.is_file()], 1
+        )
+    bucket: Buckets = request.getfixturevalue("buckets")
+    url = bucket.new_url()
+    return Root(Bucket(url), lambda: bucket.listed(url), 0)
 
 
 @pytest.fixture
-async def contents(database: Database, root: Path) -> AsyncIterator[Contents]:
+async def contents(database: Database, root: Root) -> AsyncIterator[Contents]:
     """The bytes of a fresh database."""
-    opened = Contents(database, Folder(root), lambda: NOW)
+    opened = Contents(database, root.blobs, lambda: NOW)
     yield opened
     await opened.close()
 
 
-def lying(root: Path) -> list[Path]:
-    """Return every file that there is below the room for bytes."""
-    return [path for path in root.rglob("*") if path.is_file()]
+def lying(root: Root) -> list[str]:
+    """Return everything that lies in a room for bytes."""
+    return root.listed()
 
 
 async def put(
@@ -84,7 +102,7 @@ async def test_what_was_put_is_read_back_in_any_range(
 
 
 async def test_the_same_bytes_lie_there_once_and_go_with_the_last_file(
-    database: Database, contents: Contents, root: Path
+    database: Database, contents: Contents, root: Root
 ) -> None:
     await put(database, contents, "file-a", b"same")
     await put(database, contents, "file-b", b"same", project="other")
@@ -101,7 +119,7 @@ async def test_the_same_bytes_lie_there_once_and_go_with_the_last_file(
 
 
 async def test_what_comes_again_while_it_is_removed_is_kept(
-    database: Database, contents: Contents, root: Path
+    database: Database, contents: Contents, root: Root
 ) -> None:
     """Each order in which a new file and the steps of the removal can come."""
     for steps in range(3):
@@ -121,7 +139,7 @@ async def test_what_comes_again_while_it_is_removed_is_kept(
 
 
 async def test_what_is_not_kept_leaves_nothing_behind(
-    database: Database, contents: Contents, root: Path
+    database: Database, contents: Contents, root: Root
 ) -> None:
     async with contents.arriving() as arrival:
         await arrival.write(b"x" * 3 * PIECE_BYTES)
@@ -136,13 +154,13 @@ async def test_what_is_not_kept_leaves_nothing_behind(
 
 
 async def test_what_arrived_when_the_server_died_is_removed_at_the_start(
-    database: Database, contents: Contents, root: Path
+    database: Database, contents: Contents, root: Root
 ) -> None:
     arriving = contents.arriving()
     arrival = await arriving.__aenter__()
     await arrival.write(b"half")
     await sweep(contents)
-    assert len(lying(root)) == 1  # it is still arriving
+    assert len(lying(root)) == root.arriving  # it still is
     await contents.begin()
     await sweep(contents)
     assert lying(root) == []
@@ -161,8 +179,9 @@ async def test_bytes_that_were_swept_away_cannot_be_referred_to(
             await database.write(keep(content))
 
 
+@pytest.mark.parametrize("root", ["folder"], indirect=True)
 async def test_a_file_that_is_removed_is_read_to_its_end(
-    database: Database, contents: Contents, root: Path
+    database: Database, contents: Contents, root: Root
 ) -> None:
     content = await put(database, contents, "file-a", b"x" * PIECE_BYTES * 2)
     async with contents.reading(content.location, 0, content.bytes) as pieces:
@@ -201,7 +220,7 @@ async def test_a_file_is_gone_once_it_is_deleted_and_of_no_other_project(
 
 
 async def test_parts_keep_their_bytes_until_their_upload_ends(
-    database: Database, contents: Contents, root: Path
+    database: Database, contents: Contents, root: Root
 ) -> None:
     await database.write(
         (

@@ -161,10 +161,9 @@ def range_of(call: Call[None], file: Stored) -> Range | None:
         start, stop = max(0, file.bytes - int(found[2])), file.bytes
     else:
         start = int(found[1])
-        last = int(found[2]) if found[2] else file.bytes
-        if last < start:
+        stop = min(int(found[2]) + 1, file.bytes) if found[2] else file.bytes
+        if found[2] and int(found[2]) < start:
             return None
-        stop = min(last + 1, file.bytes)
     if start >= stop:
         raise RangeNotSatisfiable(file.bytes)
     return Range(start, stop)

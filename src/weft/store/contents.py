@@ -14,6 +14,7 @@ every orphan is left over: `begin` hands them to `sweep`.
 """
 
 import asyncio
+import contextlib
 import hashlib
 import logging
 import threading
@@ -194,7 +195,8 @@ class Contents:
     async def _abandon(self, location: str, arrival: Arrival | None) -> None:
         """Give up a location; this does nothing to one that was kept."""
         if arrival is not None:
-            await arrival.close()
+            with contextlib.suppress(Unavailable):  # whoever writes has been told
+                await arrival.close()
         await self._database.write((Statement("blob_abandon", {"location": location}),))
 
     async def open(self, location: str) -> "Reading":

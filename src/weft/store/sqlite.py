@@ -148,6 +148,13 @@ def backup(path: Path, target: Path, progress: Callable[[int, int], None] | None
         unfinished.unlink(missing_ok=True)
 
 
+def locations(path: Path) -> list[str]:
+    """Return where the bytes of the files of a database lie. Raises: Unusable."""
+    with _opened(path, journal="DELETE") as connection:
+        found = connection.execute("SELECT location FROM blob ORDER BY location").fetchall()
+    return [str(location) for (location,) in found]
+
+
 def _refuse_existing(target: Path) -> None:
     if target.exists():
         raise FileExistsError(f"{target} exists already; nothing was written")
