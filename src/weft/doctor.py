@@ -21,7 +21,7 @@ from weft.config import Settings
 from weft.llm.catalog import Catalog
 from weft.llm.demo import NAME as DEMO
 from weft.llm.model import ChatMessage, ModelError, ModelRequest, TextDelta
-from weft.main import catalog
+from weft.main import catalog, embedder
 from weft.store.database import Unusable
 from weft.store.folder import DATABASE
 from weft.store.migrations import MigrationError
@@ -61,6 +61,7 @@ async def examine(settings: Settings, model: str | None = None) -> AsyncIterator
                 yield Finding(f"models '{endpoint.match}'", True, says)
     finally:
         await models.close()
+    yield await _file_search(settings)
 
 
 def _guarded(look: Callable[[Settings], Finding], settings: Settings) -> Finding:
@@ -159,6 +160,25 @@ async def _ask(models: Catalog, name: str) -> Finding:
     except ModelError as error:
         return Finding(what, False, error.message)
     return Finding(what, False, "it ended without a word")
+
+
+async def _file_search(settings: Settings) -> Finding:
+    """Say how file search ranks, and whether the endpoint for it answers."""
+    vectors = embedder(settings)
+    if vectors is None:
+        says = "full text alone; for a hybrid ranking put [embeddings] into weft.toml"
+        return Finding("file search", True, says)
+    begun = time.perf_counter()
+    try:
+        await vectors.embed(["Are you there?"], attempts=1)
+        took_ms = (time.perf_counter() - begun) * 1000
+        says = f"hybrid: full text and the vectors of {await vectors.space()}, in {took_ms:.0f} ms"
+        return Finding("file search", True, says)
+    except ModelError as error:
+        says = f"full text alone, because there are no vectors: {error.message}"
+        return Finding("file search", False, says)
+    finally:
+        await vectors.close()
 
 
 def run(settings: Settings, model: str | None, show: Callable[[Finding], None]) -> bool:

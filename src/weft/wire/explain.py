@@ -112,6 +112,8 @@ class _Walk:
         if data not in kind.values:
             order = extra.get("order", [])
             names = sorted(map(str, kind.values), key=lambda name: [*order, name].index(name))
+            if extra.get("in_form"):
+                raise BadRequest.not_one_of(path, data, names)
             raise BadRequest.unsupported_value(path, data, names)
         return data
 

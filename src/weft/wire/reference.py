@@ -9,8 +9,9 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from weft.wire.example_objects import Example
+from weft.wire.example_objects import BOUNDARY, Example
 from weft.wire.examples import EXAMPLES
+from weft.wire.form import MEDIA_TYPE
 from weft.wire.markup import Block, Code, Heading, Items, Table, Words, anchor, link
 from weft.wire.names import snake
 from weft.wire.openapi import document
@@ -353,7 +354,9 @@ def _example(operation: Described, example: Example) -> Iterator[Block]:
         pairs = (f"{name}={quote(value)}" for name, value in example.query)
         target = f"{target}?{'&'.join(pairs)}"
     request = f"{operation.method} {target}"
-    if example.body is not None:
+    if example.file is not None:
+        request += f"\nContent-Type: {MEDIA_TYPE}; boundary={BOUNDARY}\n\n{example.form}"
+    elif example.body is not None:
         request += f"\nContent-Type: {JSON}\n\n{laid_out(example.body)}"
     yield Words(f"{example.summary}:")
     yield Code("http", request)
