@@ -23,7 +23,7 @@ DIALECT = "postgres"
 # What the store asks for itself.
 OWN = (
     *("alive", "transaction_id", "transaction_status", "end_backend", "lock_threads"),
-    *("wake", "listen"),
+    *("lock_vector_stores", "wake", "listen"),
 )
 
 BOOL, BYTEA, INT8, INT2, INT4, TEXT = 16, 17, 20, 21, 23, 25

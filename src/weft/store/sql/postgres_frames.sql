@@ -72,6 +72,13 @@ CROSS JOIN LATERAL (SELECT 1 FROM thread
                     WHERE thread.id = wanted.id AND thread.project = wanted.project
                     FOR NO KEY UPDATE) AS locked;
 
+-- name: lock_vector_stores
+-- The same for vector stores, behind the threads: their counts change with each of their files.
+SELECT 1 FROM unnest(CAST(:ids AS text[]), CAST(:projects AS text[])) AS wanted (id, project)
+CROSS JOIN LATERAL (SELECT 1 FROM vector_store AS store
+                    WHERE store.id = wanted.id AND store.project = wanted.project
+                    FOR NO KEY UPDATE) AS locked;
+
 -- name: wake
 -- Heard by every node once the transaction is committed.
 SELECT pg_notify('weft', topic) FROM unnest(CAST(:topics AS text[])) AS topic;
