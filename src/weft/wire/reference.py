@@ -20,6 +20,7 @@ from weft.wire.schemas import Schema
 from weft.wire.words import described, laid_out, references, type_of
 
 JSON = "application/json"
+LINE = 100  # characters of a line of code
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 
 INTRODUCTION = Words(
@@ -339,13 +340,15 @@ def weft() -> Reference:
 
 
 def call_line(operation: Described) -> str:
-    """Return how Python calls an operation."""
+    """Return how Python calls an operation, laid out as a formatter would."""
     parameters = operation.node["parameters"]
     given = [snake(each["name"]) for each in parameters if each["in"] == "path"]
     if "requestBody" in operation.node:
         given.append("body={...}")
     given += [f"{snake(each['name'])}=..." for each in parameters if each["in"] == "query"]
-    return f"client.{snake(operation.id)}({', '.join(given)})"
+    name, arguments = f"client.{snake(operation.id)}", ", ".join(given)
+    line = f"{name}({arguments})"
+    return line if len(line) <= LINE else f"{name}(\n    {arguments}\n)"
 
 
 def _example(operation: Described, example: Example) -> Iterator[Block]:
