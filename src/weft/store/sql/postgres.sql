@@ -137,27 +137,26 @@ SELECT wanted.term, count(*)
 FROM chunk_store AS store
 CROSS JOIN json_array_elements_text(CAST(:terms AS json)) AS wanted (term)
 CROSS JOIN generate_series(1, 8) AS impact
-JOIN chunk_term AS posting ON posting.terms @@ weft_lexeme(store.number, wanted.term, impact)
+CROSS JOIN LATERAL weft_postings(store.number, wanted.term, impact) AS posting
 WHERE store.project = :project AND store.vector_store_id = :vector_store_id
 GROUP BY wanted.term;
 
 -- name: chunk_search_text
 -- The chunks of a store in which terms (a JSON list of [term, weight]) tell most. Of files (a JSON
 -- list of ids) only if there is such a list.
-SELECT posting.id, sum(CAST(wanted.value ->> 1 AS double precision) * impact) AS score
+SELECT posting, sum(CAST(wanted.value ->> 1 AS double precision) * impact) AS score
 FROM chunk_store AS store
 CROSS JOIN json_array_elements(CAST(:terms AS json)) AS wanted (value)
 CROSS JOIN generate_series(1, 8) AS impact
-JOIN chunk_term AS posting
-  ON posting.terms @@ weft_lexeme(store.number, wanted.value ->> 0, impact)
+CROSS JOIN LATERAL weft_postings(store.number, wanted.value ->> 0, impact) AS posting
 WHERE store.project = :project AND store.vector_store_id = :vector_store_id
-  AND (posting.id >> 20 IN (
+  AND (posting >> 20 IN (
     SELECT file.number FROM chunk_store AS own JOIN chunk_file AS file ON file.store = own.number
     WHERE own.project = :project AND own.vector_store_id = :vector_store_id
       AND file.is_published = 1
       AND (CAST(:files AS json) IS NULL
            OR file.file_id IN (SELECT json_array_elements_text(CAST(:files AS json)))))) IS TRUE
-GROUP BY posting.id ORDER BY score DESC, posting.id LIMIT :limit;
+GROUP BY posting ORDER BY score DESC, posting LIMIT :limit;
 
 -- name: chunk_search_vector
 -- The chunks of a store whose vectors are nearest: the best by the signs of their numbers, then
