@@ -32,9 +32,11 @@ QUEUE = "procrastinate%"
 BY_KEY = {"idempotency"}
 # What each table of files and vector stores would be distributed by; chunks by their number.
 BY_OTHERS = {
-    **{"blob": "sha256", "blob_released": "sha256", "blob_orphan": "location"},
-    **{"file": "id", "upload": "id", "upload_part": "upload_id", "vector_store": "id"},
-    **{"chunk": "id", "chunk_term": "id", "chunk_vector": "id", "chunk_bits": "id"},
+    "blob_orphan": "location",
+    "upload_part": "upload_id",
+    **dict.fromkeys(("blob", "blob_released"), "sha256"),
+    **dict.fromkeys(("file", "upload", "vector_store"), "id"),
+    **dict.fromkeys(("chunk", "chunk_term", "chunk_vector", "chunk_bits"), "id"),
     **dict.fromkeys(("vector_store_file", "file_batch", "file_batch_file"), "vector_store_id"),
 }
 # A row for each file or store: small beside the chunks, and numbered.
@@ -86,7 +88,8 @@ def test_tables_and_columns_are_those_of_sqlite(postgres_url: str, tmp_path: Pat
     connection = apsw.Connection(str(tmp_path / "weft.db"))
     found = connection.execute(
         'SELECT t.name, c.name, c."notnull" FROM sqlite_schema t, pragma_table_info(t.name) c '
-        "WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite_%' AND t.name NOT LIKE 'chunk_term%' AND t.name NOT LIKE 'chunk_posting%'"
+        "WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite_%' "
+        "AND t.name NOT LIKE 'chunk_term%' AND t.name NOT LIKE 'chunk_posting%'"
     ).fetchall()
     connection.close()
     same = rows(
