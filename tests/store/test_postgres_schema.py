@@ -1,11 +1,13 @@
 """The schema on PostgreSQL: applied once, whoever starts; equal to SQLite's; to be distributed."""
 
 import re
+import secrets
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 import apsw
 import psycopg
@@ -17,6 +19,7 @@ from tests.store.test_migrations import step
 from weft.store.database import Unusable
 from weft.store.migrations import MigrationError, migrations
 from weft.store.postgres.forms import DIALECT
+from weft.store.postgres.looking import look
 from weft.store.postgres.schema import migrate, pending_steps
 from weft.store.sqlite import migrate as migrate_sqlite
 
@@ -234,3 +237,33 @@ def test_no_row_points_into_another_table_and_no_sequence_is_hot(postgres_url: s
     ):
         query = f"SELECT {name} FROM {kind} WHERE {where} AND {name} NOT LIKE '{QUEUE}'"
         assert {found for (found,) in rows(postgres_url, query)} == allowed
+
+
+# --- vectors --------------------------------------------------------------------------------------
+
+
+def test_vectors_are_compared_alike_with_pgvector_and_without(empty_url: str) -> None:
+    """A role that may not make the extension gets tables that work; once it is there it is used."""
+    role = "weft_plain_" + secrets.token_hex(4)
+    run(empty_url, f"CREATE ROLE {role} LOGIN")
+    run(empty_url, f"GRANT ALL ON SCHEMA public TO {role}")
+    at = urlsplit(empty_url)
+    plain = urlunsplit(at._replace(netloc=f"{role}@{at.netloc.rpartition('@')[2]}"))
+    cosine = (
+        "SELECT weft_cosine(ARRAY[0.6, 0.8]::real[], ARRAY[1, 0]::real[]), "
+        "weft_cosine(ARRAY[0, 0]::real[], ARRAY[1, 0]::real[])"
+    )
+    try:
+        migrate(plain)
+        looks = {what: says for what, _, says in look(plain)}
+        assert looks["vectors"].endswith("CREATE EXTENSION vector, then weft migrate")
+        assert rows(plain, cosine) == [(pytest.approx(0.6), None)]
+        run(empty_url, "CREATE EXTENSION vector")
+        assert migrate(plain) == []
+        assert {what: says for what, _, says in look(plain)}["vectors"].startswith(
+            "compared by pgvector"
+        )
+        assert rows(plain, cosine) == [(pytest.approx(0.6), None)]
+    finally:
+        run(empty_url, f"DROP OWNED BY {role} CASCADE")
+        run(empty_url, f"DROP ROLE {role}")

@@ -119,3 +119,13 @@ SELECT current_setting('fsync'), current_setting('full_page_writes'),
 
 -- name: keys
 SELECT count(*), count(*) FILTER (WHERE revoked_at IS NULL) FROM api_key;
+
+-- name: use_pgvector
+-- It may have come since the tables were made.
+SELECT weft_use_pgvector();
+
+-- name: pgvector
+-- Which one is there, which could be, and whether vectors are compared by it.
+SELECT (SELECT extversion FROM pg_extension WHERE extname = 'vector'),
+       (SELECT default_version FROM pg_available_extensions WHERE name = 'vector'),
+       (SELECT count(*) > 0 FROM pg_proc WHERE proname = 'weft_cosine' AND prosrc LIKE '%AS vector%');
