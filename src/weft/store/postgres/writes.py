@@ -65,7 +65,8 @@ class _Waiting:
         self.wakes = wakes
         self.thread = _thread_of(write)
         self.stores = {store for statement in write if (store := _store(statement))}
-        self.sort_key = self.thread or (str(write[0].params.get("id", "")), "")
+        first = write[0].params.get("id", "") if write else ""  # a write may only wake
+        self.sort_key = self.thread or (str(first), "")
 
     def tell(self, fault: Exception | None) -> None:
         if self.done.done():
@@ -85,8 +86,7 @@ class _Fault(NamedTuple):
 
 def _thread_of(write: Write) -> tuple[str, str] | None:
     """Return (id, project) of the thread to be locked for a write, if there is one already."""
-    first = write[0]
-    if first.name == "thread_insert":
+    if write and write[0].name == "thread_insert":
         return None  # nobody else knows it yet
     for statement in write:
         if found := _thread(statement):
