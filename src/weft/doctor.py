@@ -22,6 +22,7 @@ from weft.llm.catalog import Catalog
 from weft.llm.demo import NAME as DEMO
 from weft.llm.model import ChatMessage, ModelError, ModelRequest, TextDelta
 from weft.main import catalog, embedder
+from weft.store.blobs import FOLDER
 from weft.store.database import Unusable
 from weft.store.folder import DATABASE
 from weft.store.migrations import MigrationError
@@ -51,6 +52,7 @@ async def examine(settings: Settings, model: str | None = None) -> AsyncIterator
     else:
         for found in await asyncio.to_thread(_postgres, settings.postgres_url):
             yield found
+        yield _bytes(settings)
     models = catalog(settings)
     try:
         for name in dict.fromkeys([model or DEMO, *models.names()]):
@@ -81,6 +83,14 @@ def _folder(settings: Settings) -> Finding:
     if not os.access(nearest, os.W_OK):
         return Finding("data folder", False, f"{where}: {nearest} is not writable")
     return Finding("data folder", free > FREE_BYTES, f"{where}, {free / 1e9:.1f} GB free")
+
+
+def _bytes(settings: Settings) -> Finding:
+    """Say where nodes keep the bytes of files, which all of them must reach."""
+    if settings.files_url is not None:
+        return Finding("files", True, f"in {settings.files_url}, which every node reaches")
+    where = (settings.data_path / FOLDER).absolute()
+    return Finding("files", True, f"in {where}: with several nodes share it, or set files_url")
 
 
 def _fsync(settings: Settings) -> Finding:

@@ -34,6 +34,7 @@ from weft.llm.embeddings import Embedder
 from weft.llm.endpoint import EMBEDDINGS
 from weft.llm.model import ModelError
 from weft.llm.tokens import Calibration
+from weft.retrieval.words import by_impact
 from weft.store import keys
 from weft.store.backup import backup_all
 from weft.store.blobs import FOLDER, Blobs, Folder
@@ -438,7 +439,7 @@ def copy_database(source: Settings, target: Settings, progress: Progress) -> int
         side_of_copy(source.data_path, source.postgres_url, is_target=False) as origin,
         side_of_copy(target.data_path, target.postgres_url, is_target=True) as copied,
     ):
-        return copy(origin, copied, name, progress)
+        return copy(origin, copied, name, progress, by_impact)
 
 
 def _name_of(settings: Settings) -> str:

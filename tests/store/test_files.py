@@ -12,8 +12,9 @@ from tests.store.conformance import NOW, P
 from weft.store import files, uploads
 from weft.store.blobs import Blobs, Folder
 from weft.store.buckets import Bucket
-from weft.store.contents import PIECE_BYTES, Content, Contents, keep
+from weft.store.contents import ARRIVES_WITHIN_S, PIECE_BYTES, Content, Contents, keep
 from weft.store.database import Database, Refused
+from weft.store.postgres import Postgres
 
 pytestmark = pytest.mark.anyio
 
@@ -43,6 +44,14 @@ def root(request: pytest.FixtureRequest, tmp_path: Path) -> Root:
 async def contents(database: Database, root: Root) -> AsyncIterator[Contents]:
     """The bytes of a fresh database."""
     opened = Contents(database, root.blobs, lambda: NOW)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def later(database: Database, root: Root) -> AsyncIterator[Contents]:
+    """The same when nobody can be writing any more what is arriving now."""
+    opened = Contents(database, root.blobs, lambda: NOW + 2 * ARRIVES_WITHIN_S)
     yield opened
     await opened.close()
 
@@ -153,30 +162,46 @@ async def test_what_is_not_kept_leaves_nothing_behind(
     assert lying(root) == []
 
 
-async def test_what_arrived_when_the_server_died_is_removed_at_the_start(
-    database: Database, contents: Contents, root: Root
+async def test_what_arrived_when_the_server_died_is_removed_in_time(
+    contents: Contents, later: Contents, root: Root
 ) -> None:
     arriving = contents.arriving()
     arrival = await arriving.__aenter__()
     await arrival.write(b"half")
     await sweep(contents)
     assert len(lying(root)) == root.arriving  # it still is
-    await contents.begin()
-    await sweep(contents)
+    await sweep(later)
     assert lying(root) == []
     await arriving.__aexit__(None, None, None)
 
 
 async def test_bytes_that_were_swept_away_cannot_be_referred_to(
-    database: Database, contents: Contents
+    database: Database, contents: Contents, later: Contents
 ) -> None:
     async with contents.arriving() as arrival:
         await arrival.write(b"late")
         content = await arrival.finish()
-        await contents.begin()
-        await sweep(contents)
+        await sweep(later)
         with pytest.raises(Refused):
             await database.write(keep(content))
+
+
+async def test_a_start_leaves_alone_what_another_node_is_writing(
+    database: Database, contents: Contents, root: Root
+) -> None:
+    """With SQLite there is no other node: what was arriving is left over then."""
+    async with contents.arriving() as arrival:
+        await arrival.write(b"half")
+        content = await arrival.finish()
+        other = Contents(database, root.blobs, lambda: NOW)
+        await other.begin()
+        await sweep(other)
+        await other.close()
+        if isinstance(database, Postgres):
+            await database.write(keep(content))
+            assert await read(contents, content.location, 0, 4) == b"half"
+        else:
+            assert lying(root) == []
 
 
 @pytest.mark.parametrize("root", ["folder"], indirect=True)

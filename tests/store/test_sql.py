@@ -46,6 +46,7 @@ WALKED = {
     ("files_exist", "SCAN CONSTANT ROW"): "the same",
     ("files_exist", "SCAN wanted VIRTUAL TABLE INDEX 1:"): "the files asked for",
     ("files_missing", "SCAN wanted VIRTUAL TABLE INDEX 1:"): "the same",
+    ("blob_release_parts", "USE TEMP B-TREE FOR DISTINCT"): "the parts of one upload",
     ("blob_released", "SCAN blob_released"): "it holds what is to be looked at, and nothing else",
     ("sweep_next_chunk_file", "SCAN chunk_garbage"): "its first row",
     ("sweep_next_chunk_store", "SCAN chunk_store_garbage"): "its first row",

@@ -83,7 +83,7 @@ class Folder:
         """See `Blobs.create`."""
         path = self._root / location
         if not path.parent.is_dir():
-            self._root.mkdir(mode=0o700, exist_ok=True)
+            self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
             _sync(self._root.parent)
             path.parent.mkdir(mode=0o700, exist_ok=True)
             _sync(self._root)

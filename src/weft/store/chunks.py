@@ -120,15 +120,20 @@ def _insert(place: Place, chunk: NewChunk) -> Iterable[Statement]:
     number = place.number * MOST_CHUNKS + chunk.position
     shown = {"id": number, "start": chunk.start, "end": chunk.end, "text": chunk.text}
     yield Statement("chunk_insert", shown)
-    terms = {
-        f"terms_{impact}": " ".join(f"{place.store}_{term}" for term in found)
-        for impact, found in enumerate(chunk.terms, 1)
-    }
-    yield Statement("chunk_index_terms", {"id": number, **terms})
+    yield Statement("chunk_index_terms", index_terms(place, number, chunk.terms))
     if chunk.vector is not None:
         vector = {"id": number, "vector": chunk.vector}
         yield Statement("chunk_index_vector", vector)
         yield Statement("chunk_index_bits", vector)
+
+
+def index_terms(place: Place, number: int, terms: Sequence[Sequence[str]]) -> dict[str, Any]:
+    """Return the parameters of `chunk_index_terms` for the chunk with a number."""
+    said = {
+        f"terms_{impact}": " ".join(f"{place.store}_{term}" for term in found)
+        for impact, found in enumerate(terms, 1)
+    }
+    return {"id": number, **said}
 
 
 def publish(key: FileKey, attempt: int, attributes: Attributes) -> Write:

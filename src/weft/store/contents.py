@@ -238,7 +238,7 @@ class Contents:
 
     async def _check_released(self) -> bool:
         released = await self._database.page("blob_released", {"limit": SLICE})
-        names = ("blob_orphan_unused", "blob_delete_unused", "blob_checked")
+        names = ("blob_checked", "blob_hold", "blob_orphan_unused", "blob_delete_unused")
         checks = [
             Statement(name, {"sha256": sha256}) for (sha256,) in released.rows for name in names
         ]

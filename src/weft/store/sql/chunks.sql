@@ -82,7 +82,8 @@ ORDER BY id;
 
 -- name: chunk_count
 -- How many chunks of a store can be found, how many files have vectors of a space, how many not.
-SELECT coalesce(sum(file.chunks), 0), coalesce(sum(file.space = :space), 0), count(*)
+SELECT coalesce(sum(file.chunks), 0), count(CASE WHEN file.space = :space THEN 1 END),
+  count(*)
 FROM chunk_store AS store JOIN chunk_file AS file ON file.store = store.number
 WHERE store.project = :project AND store.vector_store_id = :vector_store_id
   AND file.is_published = 1;
@@ -95,15 +96,45 @@ WHERE store.project = :project AND store.vector_store_id = :vector_store_id
   AND file.is_published = 1;
 
 -- name: sweep_next_chunk_file
-SELECT number FROM chunk_garbage LIMIT 1;
+SELECT number FROM chunk_garbage ORDER BY number LIMIT 1;
 
 -- name: sweep_next_chunk_store
-SELECT number FROM chunk_store_garbage LIMIT 1;
+SELECT number FROM chunk_store_garbage ORDER BY number LIMIT 1;
 
 -- name: sweep_mark_chunk_file
 DELETE FROM chunk_garbage WHERE number = :number AND NOT EXISTS (
-  SELECT 1 FROM chunk WHERE id >= :number * 1048576 AND id < (:number + 1) * 1048576);
+  SELECT 1 FROM chunk
+  WHERE id >= CAST(:number AS BIGINT) * 1048576 AND id < (CAST(:number AS BIGINT) + 1) * 1048576);
 
 -- name: sweep_mark_chunk_store
 DELETE FROM chunk_store_garbage
 WHERE number = :number AND NOT EXISTS (SELECT 1 FROM chunk_file WHERE store = :number);
+
+-- name: sweep_chunk_vectors
+DELETE FROM chunk_vector WHERE id IN (
+  SELECT id FROM chunk
+  WHERE id >= CAST(:number AS BIGINT) * 1048576 AND id < (CAST(:number AS BIGINT) + 1) * 1048576
+  ORDER BY id LIMIT :slice);
+
+-- name: sweep_chunk_bits
+DELETE FROM chunk_bits WHERE id IN (
+  SELECT id FROM chunk
+  WHERE id >= CAST(:number AS BIGINT) * 1048576 AND id < (CAST(:number AS BIGINT) + 1) * 1048576
+  ORDER BY id LIMIT :slice);
+
+-- name: sweep_chunks
+-- Goes last: the others take the same slice.
+DELETE FROM chunk WHERE id IN (
+  SELECT id FROM chunk
+  WHERE id >= CAST(:number AS BIGINT) * 1048576 AND id < (CAST(:number AS BIGINT) + 1) * 1048576
+  ORDER BY id LIMIT :slice);
+
+-- name: sweep_chunk_store_files
+-- A slice of a removed store's files becomes garbage.
+INSERT INTO chunk_garbage (number) SELECT number FROM chunk_file
+WHERE store = :number ORDER BY file_id, attempt LIMIT :slice;
+
+-- name: sweep_chunk_files
+-- The same slice.
+DELETE FROM chunk_file WHERE number IN (
+  SELECT number FROM chunk_file WHERE store = :number ORDER BY file_id, attempt LIMIT :slice);

@@ -12,10 +12,6 @@ INSERT INTO blob (sha256, location, bytes)
 SELECT :sha256, location, :bytes FROM blob_orphan WHERE location = :location
 ON CONFLICT (sha256) DO NOTHING;
 
--- name: blob_is_there
--- Refuses to refer to what was swept away because it took too long to arrive.
-SELECT 1 FROM blob WHERE sha256 = :sha256;
-
 -- name: blob_adopt
 -- A location that a blob has is no orphan any more.
 DELETE FROM blob_orphan
@@ -26,24 +22,21 @@ WHERE location = :location
 -- Nobody wants these bytes; of a location that a blob has there is no such row.
 UPDATE blob_orphan SET remove_at = 0 WHERE location = :location;
 
--- name: blob_abandon_all
--- At the start nobody is writing: what arrived when the server died is left over.
-UPDATE blob_orphan SET remove_at = 0 WHERE remove_at > 0;
-
 -- name: blob_release
--- Goes with every write that lets go of a content.
-INSERT INTO blob_released (sha256) VALUES (:sha256) ON CONFLICT (sha256) DO NOTHING;
+-- Goes with every write that lets go of a content. It writes also what stands there: whoever is
+-- about to check it then waits for this write.
+INSERT INTO blob_released (sha256) VALUES (:sha256) ON CONFLICT (sha256) DO UPDATE SET sha256 = excluded.sha256;
 
 -- name: blob_release_parts
 INSERT INTO blob_released (sha256)
-SELECT sha256 FROM upload_part WHERE upload_id = :upload_id AND project = :project
-ON CONFLICT (sha256) DO NOTHING;
+SELECT DISTINCT sha256 FROM upload_part WHERE upload_id = :upload_id AND project = :project
+ON CONFLICT (sha256) DO UPDATE SET sha256 = excluded.sha256;
 
 -- name: blob_released
 SELECT sha256 FROM blob_released ORDER BY sha256 LIMIT :limit;
 
 -- name: blob_orphan_unused
--- The first of three: a content that nothing refers to becomes an orphan, to be removed at once.
+-- A content that nothing refers to becomes an orphan, to be removed at once.
 INSERT INTO blob_orphan (location, remove_at)
 SELECT location, 0 FROM blob
 WHERE sha256 = :sha256
@@ -57,6 +50,7 @@ WHERE sha256 = :sha256
   AND NOT EXISTS (SELECT 1 FROM upload_part WHERE sha256 = :sha256);
 
 -- name: blob_checked
+-- Goes first: what is let go of from now on is noted anew.
 DELETE FROM blob_released WHERE sha256 = :sha256;
 
 -- name: blob_orphans_due
@@ -89,7 +83,7 @@ SELECT created_at, id FROM file WHERE id = :id AND project = :project;
 -- Ahead of file_delete, which forgets what the file referred to.
 INSERT INTO blob_released (sha256)
 SELECT sha256 FROM file WHERE id = :id AND project = :project AND deleted_at IS NULL
-ON CONFLICT (sha256) DO NOTHING;
+ON CONFLICT (sha256) DO UPDATE SET sha256 = excluded.sha256;
 
 -- name: file_delete
 UPDATE file SET deleted_at = :now, wire = '', filename = '', sha256 = NULL

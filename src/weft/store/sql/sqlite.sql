@@ -40,6 +40,18 @@ ORDER BY rarest.created_at DESC, rarest.thread_id DESC LIMIT :limit;
 -- There is no queue: the one process that works on this file finds what is queued by its index.
 SELECT 1;
 
+-- name: blob_is_there
+-- Refuses to refer to what was swept away because it took too long to arrive.
+SELECT 1 FROM blob WHERE sha256 = :sha256;
+
+-- name: blob_hold
+-- Ahead of a check: one process writes, so nobody refers to it meanwhile.
+SELECT 1 FROM blob WHERE sha256 = :sha256;
+
+-- name: blob_abandon_all
+-- At the start nobody is writing: what arrived when the server died is left over.
+UPDATE blob_orphan SET remove_at = 0 WHERE remove_at > 0;
+
 -- name: vector_store_file_add
 -- Puts files into a store, in the order of a JSON list. One that is there is left as it is, unless
 -- it has to be indexed anew: it failed, was cancelled, or comes with other settings. Whoever is
@@ -162,31 +174,6 @@ WHERE store.project = :project AND store.vector_store_id = :vector_store_id
 
 -- name: sweep_chunk_terms
 DELETE FROM chunk_term WHERE rowid IN (
-  SELECT id FROM chunk WHERE id >= :number * 1048576 AND id < (:number + 1) * 1048576
+  SELECT id FROM chunk
+  WHERE id >= CAST(:number AS BIGINT) * 1048576 AND id < (CAST(:number AS BIGINT) + 1) * 1048576
   ORDER BY id LIMIT :slice);
-
--- name: sweep_chunk_vectors
-DELETE FROM chunk_vector WHERE id IN (
-  SELECT id FROM chunk WHERE id >= :number * 1048576 AND id < (:number + 1) * 1048576
-  ORDER BY id LIMIT :slice);
-
--- name: sweep_chunk_bits
-DELETE FROM chunk_bits WHERE id IN (
-  SELECT id FROM chunk WHERE id >= :number * 1048576 AND id < (:number + 1) * 1048576
-  ORDER BY id LIMIT :slice);
-
--- name: sweep_chunks
--- Goes last: the others take the same slice.
-DELETE FROM chunk WHERE id IN (
-  SELECT id FROM chunk WHERE id >= :number * 1048576 AND id < (:number + 1) * 1048576
-  ORDER BY id LIMIT :slice);
-
--- name: sweep_chunk_store_files
--- A slice of a removed store's files becomes garbage.
-INSERT INTO chunk_garbage (number) SELECT number FROM chunk_file
-WHERE store = :number ORDER BY file_id, attempt LIMIT :slice;
-
--- name: sweep_chunk_files
--- The same slice.
-DELETE FROM chunk_file WHERE number IN (
-  SELECT number FROM chunk_file WHERE store = :number ORDER BY file_id, attempt LIMIT :slice);

@@ -5,7 +5,8 @@
 
 -- name: vector_store_insert
 INSERT INTO vector_store (id, project, created_at, last_active_at, expires_days, expires_at, wire)
-VALUES (:id, :project, :now, :now, :expires_days, :now + :expires_days * 86400, :wire);
+VALUES (:id, :project, :now, :now, :expires_days,
+        CAST(:now AS BIGINT) + CAST(:expires_days AS BIGINT) * 86400, :wire);
 
 -- name: vector_store_get
 SELECT id, created_at, usage_bytes, in_progress, completed, failed, cancelled,
@@ -23,7 +24,7 @@ SELECT 1 FROM vector_store WHERE id = :id AND project = :project AND deleted_at 
 -- Compare and set; what has expired stays so.
 UPDATE vector_store
 SET wire = :wire, expires_days = :expires_days,
-    expires_at = last_active_at + :expires_days * 86400
+    expires_at = last_active_at + CAST(:expires_days AS BIGINT) * 86400
 WHERE id = :id AND project = :project AND deleted_at IS NULL AND wire = :was
   AND (expires_at IS NULL OR expires_at > :now)
 RETURNING id;
@@ -31,8 +32,9 @@ RETURNING id;
 -- name: vector_store_touch
 -- It is used: its time begins anew. A guard too, of what needs a store that has not expired.
 UPDATE vector_store
-SET last_active_at = max(last_active_at, :now),
-    expires_at = max(last_active_at, :now) + expires_days * 86400
+SET last_active_at = CASE WHEN last_active_at > :now THEN last_active_at ELSE :now END,
+    expires_at = CASE WHEN last_active_at > :now THEN last_active_at ELSE :now END
+      + expires_days * 86400
 WHERE id = :id AND project = :project AND deleted_at IS NULL
   AND (expires_at IS NULL OR expires_at > :now)
 RETURNING id;
@@ -262,7 +264,7 @@ JOIN vector_store_file AS file ON file.vector_store_id = member.vector_store_id
   AND file.project = member.project AND file.file_id = member.file_id
 WHERE member.vector_store_id = :vector_store_id AND member.project = :project
   AND member.batch_id = :batch_id AND member.position > :low_id AND member.position < :high_id
-  AND file.deleted_at IS NULL AND (:status IS NULL OR file.status = :status)
+  AND file.deleted_at IS NULL AND (CAST(:status AS TEXT) IS NULL OR file.status = :status)
 ORDER BY member.position LIMIT :limit;
 
 -- name: file_batch_file_list_desc
@@ -273,7 +275,7 @@ JOIN vector_store_file AS file ON file.vector_store_id = member.vector_store_id
   AND file.project = member.project AND file.file_id = member.file_id
 WHERE member.vector_store_id = :vector_store_id AND member.project = :project
   AND member.batch_id = :batch_id AND member.position > :low_id AND member.position < :high_id
-  AND file.deleted_at IS NULL AND (:status IS NULL OR file.status = :status)
+  AND file.deleted_at IS NULL AND (CAST(:status AS TEXT) IS NULL OR file.status = :status)
 ORDER BY member.position DESC LIMIT :limit;
 
 -- === timed chores =========================================================================
