@@ -145,10 +145,12 @@ async def opened(settings: Settings) -> AsyncIterator[Rooms]:
     )
     work = []
     if settings.worker:
-        engine = _engine(settings, tools)
-        indexing = IndexingEngine(Indexing(database, contents, vectors))
-        chores = keep(database, contents, now, engine.is_keeper)
-        work = [asyncio.create_task(each) for each in (chores, engine.work(), indexing.work())]
+        indexing = Indexing(database, contents, vectors)
+        engine = _engine(settings, tools, indexing)
+        chores = [keep(database, contents, now, engine.is_keeper), engine.work()]
+        if settings.postgres_url is None:  # there, the engine's queue has the files too
+            chores.append(IndexingEngine(indexing).work())
+        work = [asyncio.create_task(each) for each in chores]
     try:
         yield Rooms(
             database,
@@ -170,13 +172,13 @@ async def opened(settings: Settings) -> AsyncIterator[Rooms]:
         await database.close()
 
 
-def _engine(settings: Settings, tools: Engineering) -> Engine:
-    """Return what drives runs: on PostgreSQL the nodes share them."""
+def _engine(settings: Settings, tools: Engineering, indexing: Indexing) -> Engine:
+    """Return what drives runs. On PostgreSQL the nodes share them, and files to be indexed."""
     if settings.postgres_url is None:
         return EmbeddedEngine(tools)
     from weft.engine.cluster import DistributedEngine
 
-    return DistributedEngine(tools, settings.postgres_url)
+    return DistributedEngine(tools, indexing, settings.postgres_url)
 
 
 async def _up_to_date(settings: Settings) -> Database:

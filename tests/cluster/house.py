@@ -4,16 +4,19 @@ Time stands still until a test turns the clock, but for the queue: it goes by th
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Self
 
 import psycopg
 
 from tests.engine.house import LOOK_S, TOOLS, Clock, House
 from tests.engine.scripts import NAME, PATIENCE_S, Models
-from weft.engine.cluster import DistributedEngine, Task
+from weft.engine.cluster import DistributedEngine
+from weft.engine.indexing import Indexing
+from weft.engine.taking import Task
 from weft.store.database import Database
 from weft.store.postgres import Postgres
 
@@ -24,13 +27,15 @@ class Node(House):
     def __init__(
         self,
         url: str,
+        folder: Path,
         clock: Clock,
         models: Models,
         *,
         has_worker: bool,
         tasks: Mapping[str, Task],
     ) -> None:
-        super().__init__(Path())
+        super().__init__(folder)
+        self.path = folder / "weft.db"  # beside it lie the bytes of files
         self.url = url
         self.clock = clock
         self.models = models
@@ -47,9 +52,16 @@ class Node(House):
 
     def open_engine(self) -> None:
         """Start the engine, if the node has one."""
-        self.distributed = DistributedEngine(self.tools, self.url, tasks=self.tasks, look_s=LOOK_S)
+        indexing = Indexing(self.database, self.contents)
+        self.distributed = DistributedEngine(
+            self.tools, indexing, self.url, tasks=self.tasks, look_s=LOOK_S
+        )
         work = self.distributed.work() if self.has_worker else asyncio.sleep(0)
         self.engine = asyncio.create_task(work)
+
+    def open_indexing(self) -> None:
+        """Start nothing: the engine's queue has the files too."""
+        self.indexing = asyncio.create_task(asyncio.sleep(0))
 
     async def crash(self) -> None:
         """Lose what the process held; the database stays."""
@@ -78,8 +90,9 @@ class Node(House):
 class Nodes:
     """Makes nodes on one database."""
 
-    def __init__(self, url: str, stack: AsyncExitStack) -> None:
+    def __init__(self, url: str, folder: Path, stack: AsyncExitStack) -> None:
         self.url = url
+        self.folder = folder
         self.clock = Clock()
         self.models = Models()
         self._stack = stack
@@ -88,7 +101,14 @@ class Nodes:
         self, *, has_worker: bool = True, tasks: Mapping[str, Task] | None = None
     ) -> Node:
         """Start a node, which knows some more tasks; it stops at the end of the test."""
-        node = Node(self.url, self.clock, self.models, has_worker=has_worker, tasks=tasks or {})
+        node = Node(
+            self.url,
+            self.folder,
+            self.clock,
+            self.models,
+            has_worker=has_worker,
+            tasks=tasks or {},
+        )
         return await self._stack.enter_async_context(node)
 
     async def sql(self, statement: str, *params: object) -> list[tuple[object, ...]]:
@@ -104,11 +124,18 @@ class Nodes:
                 await asyncio.sleep(0.02)
 
 
+@contextmanager
+def _folder() -> Iterator[Path]:
+    """Make a folder for the bytes of files."""
+    with TemporaryDirectory(prefix="weft-") as name:
+        yield Path(name)
+
+
 @asynccontextmanager
 async def nodes_on(url: str) -> AsyncIterator[Nodes]:
     """Open a place for nodes, with the assistant that all runs are of."""
     async with AsyncExitStack() as stack:
-        nodes = Nodes(url, stack)
+        nodes = Nodes(url, stack.enter_context(_folder()), stack)
         first = await nodes.node(has_worker=False)
         await first.post("createAssistant", model=NAME, tools=[], instructions="Be brief.")
         yield nodes
@@ -117,6 +144,7 @@ async def nodes_on(url: str) -> AsyncIterator[Nodes]:
 @asynccontextmanager
 async def house_on(url: str) -> AsyncIterator[Node]:
     """Open a house like any other, but on PostgreSQL and with the distributed engine."""
-    async with Node(url, Clock(), Models(), has_worker=True, tasks={}) as node:
-        await node.post("createAssistant", model=NAME, tools=TOOLS, instructions="Be brief.")
-        yield node
+    with _folder() as folder:
+        async with Node(url, folder, Clock(), Models(), has_worker=True, tasks={}) as node:
+            await node.post("createAssistant", model=NAME, tools=TOOLS, instructions="Be brief.")
+            yield node

@@ -1,6 +1,7 @@
 """Nodes as an operator starts them: processes that share a PostgreSQL, and a model of the test."""
 
 import itertools
+import re
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import psycopg
 
 from tests.harness import Api, Server, _environment, api_of
 from tests.llm.upstream import Upstream, serving
+from weft.store.blobs import FOLDER
 
 RECOVERY_S = 10.0  # a dead node's runs are taken up within it
 PATIENCE_S = 30.0
@@ -38,6 +40,12 @@ class Node(NamedTuple):
         """Let it go on."""
         _thaw(self.server.process)
 
+    def peak_mb(self) -> int:
+        """Return how much memory it has had at most."""
+        status = Path(f"/proc/{self.server.process.pid}/status").read_text()
+        (peak,) = re.findall(r"VmHWM:\s+(\d+) kB", status)
+        return int(peak) // 1024
+
     def log(self) -> str:
         """Return what it has written to its log."""
         return self.server.log_path.read_text()
@@ -55,12 +63,16 @@ class Town:
             "WEFT_LOG_LEVEL": "debug",
         }
         self.folder = folder
+        self.bytes = folder / "bytes"
+        self.bytes.mkdir()
         self._stack = stack
         self._numbers = itertools.count(1)
 
     def node(self, *flags: str, **settings: str) -> Node:
         """Start a server. `settings` are variables of its environment."""
         folder = self.folder / f"node{next(self._numbers)}"
+        folder.mkdir()
+        (folder / FOLDER).symlink_to(self.bytes)  # the nodes share a disk
         server = Server(folder, *flags, env={**self.env, **settings})
         self._stack.callback(server.stop)
         self._stack.callback(_thaw, server.process)

@@ -92,18 +92,18 @@ async def test_a_worker_that_was_taken_for_dead_begins_anew(nodes: Nodes) -> Non
 
 async def test_a_worker_whose_heart_stopped_is_replaced(nodes: Nodes) -> None:
     node = await nodes.node()
-    await nodes.until("SELECT 1 FROM procrastinate_workers")
-    ((first,),) = await nodes.sql("SELECT id FROM procrastinate_workers")
+    await nodes.until("SELECT 1 FROM procrastinate_workers HAVING count(*) = 2")
+    ((last,),) = await nodes.sql("SELECT max(id) FROM procrastinate_workers")
     # A heartbeat that fails once ends all heartbeats of that worker.
     await nodes.sql(
         "CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS "
-        "$$BEGIN RAISE 'no beat for this one'; END$$"
+        "$$BEGIN RAISE 'no beat for these'; END$$"
     )
     await nodes.sql(
         "CREATE TRIGGER fail BEFORE UPDATE ON procrastinate_workers "
-        f"FOR EACH ROW WHEN (OLD.id = {first}) EXECUTE FUNCTION fail()"
+        f"FOR EACH ROW WHEN (OLD.id <= {last}) EXECUTE FUNCTION fail()"
     )
-    await nodes.until("SELECT 1 FROM procrastinate_workers WHERE id > %s", first)
+    await nodes.until("SELECT 1 FROM procrastinate_workers WHERE id > %s HAVING count(*) = 2", last)
     key = await node.ask(text("Rain."))
     assert (await node.rest(key))["status"] == "completed"
 
@@ -183,7 +183,7 @@ async def test_one_of_the_nodes_keeps_house_and_another_after_it(nodes: Nodes) -
     first = await nodes.node()
     await first.keeps_house()
     second = await nodes.node()
-    await nodes.until("SELECT 1 FROM procrastinate_workers HAVING count(*) = 2")
+    await nodes.until("SELECT 1 FROM procrastinate_workers HAVING count(*) = 4")
     assert not second.distributed.is_keeper()
     await first.stop_engine()
     await second.keeps_house()

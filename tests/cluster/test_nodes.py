@@ -1,5 +1,7 @@
 """Many nodes on one PostgreSQL, as processes: streams from any of them, and deaths of some."""
 
+import time
+
 from tests.api.making import a_thread, an_assistant
 from tests.api.running import (
     USER,
@@ -68,6 +70,48 @@ def test_a_run_is_cancelled_on_a_node_that_does_not_drive_it(town: Town) -> None
     until(lambda: town.upstream.calls[0].is_left)  # the model is not left talking to nobody
 
 
+def test_a_cancellation_reaches_the_node_that_drives_the_run_within_a_second(town: Town) -> None:
+    """Of nine at least five: a single one may meet a machine that is busy with something else."""
+    door, driver = town.node("--no-worker"), town.node()
+    town.upstream.play(silent(chunk({"content": "Rain"})))
+    assistant, took_s = an_assistant(driver.api), []
+    for number in range(9):
+        run = a_run(driver.api, a_thread(driver.api, messages=[USER]), assistant)
+        with following(door.api, "GET", path_of(run), params=STREAM) as stream:
+            begun(stream)
+            began = time.monotonic()
+            door.api.ok("POST", f"{path_of(run)}/cancel")
+            until(lambda call=town.upstream.calls[number]: call.is_left)
+            took_s.append(time.monotonic() - began)
+            assert stream.rest()[-1].name == "thread.run.cancelled"
+    assert sorted(took_s)[4] < 1.0, took_s
+
+
+def test_ten_seconds_after_the_death_of_a_node_its_runs_are_taken_up(town: Town) -> None:
+    """By the database's clock, from the last sign of life to the second attempt."""
+    driver = town.node()
+    town.sql("CREATE TABLE taken (attempt bigint, at timestamptz)")
+    town.sql(
+        "CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN "
+        "INSERT INTO taken VALUES (NEW.attempt, clock_timestamp()); RETURN NEW; END$$"
+    )
+    town.sql(
+        "CREATE TRIGGER note AFTER UPDATE ON run FOR EACH ROW "
+        "WHEN (NEW.attempt > OLD.attempt) EXECUTE FUNCTION note()"
+    )
+    town.upstream.play(silent(chunk({"content": "Ra"})), text("Sun."))
+    run = a_run(driver.api, a_thread(driver.api, messages=[USER]), an_assistant(driver.api))
+    with following(driver.api, "GET", path_of(run), params=STREAM) as stream:
+        begun(stream)
+    other = town.node()
+    driver.kill()
+    ((died_at,),) = town.sql("SELECT clock_timestamp()")
+    assert whole(other.api, run)[-1].name == ENDED
+    query = "SELECT extract(epoch FROM at - %s) FROM taken WHERE attempt = 2"
+    ((took_s,),) = town.sql(query, died_at)
+    assert float(str(took_s)) < RECOVERY_S
+
+
 def test_after_the_death_of_a_node_its_run_goes_on_elsewhere_and_so_do_its_streams(
     town: Town,
 ) -> None:
@@ -118,8 +162,9 @@ def test_a_node_that_was_frozen_writes_nothing_to_a_run_that_another_took_up(tow
     assert text_of(events) == "RaSun."
     assert whole(other.api, run) == whole(frozen.api, run) == events
     assert [said(message) for message in messages_of(other.api, run)][1:] == ["Ra", "Sun."]
+    assert town.sql("SELECT attempt FROM run WHERE id = %s", run["id"]) == [(2,)]
     # It begins anew as another worker, and works again.
-    until(lambda: town.sql("SELECT 1 FROM procrastinate_workers HAVING count(*) = 2"))
+    until(lambda: town.sql("SELECT 1 FROM procrastinate_workers HAVING count(*) = 4"))
     other.kill()
     again = a_run(frozen.api, run["thread_id"], run["assistant_id"])
     assert whole(frozen.api, again)[-1].name == ENDED

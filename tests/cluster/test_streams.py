@@ -77,6 +77,8 @@ def test_two_thousand_streams_over_two_nodes_show_everything_to_everybody(town: 
             await asyncio.gather(*(stream.end() for stream in streams))
 
     asyncio.run(watch())
+    for number, node in enumerate(nodes, 1):
+        print(f"node {number} with 1,000 streams: {node.peak_mb()} MB at most")
     assert len(streams) == 2000
     for stream in streams:
         numbers = [int(number) for number in NUMBER.findall(stream.received)]

@@ -165,7 +165,7 @@ _KEY = FileKey(P, "vs_a", "file-1")
 _FILES = [NewFile(f"file-{number}", 800, 400, "{}") for number in range(1, 4)]
 _STORE = (
     vector_stores.insert(P, "vs_a", NOW, 7, "{}"),
-    vector_stores.fill(P, "vs_a", _FILES, NOW),
+    *vector_stores.fill(P, "vs_a", _FILES, NOW),
 )
 _CLAIMED = (*_STORE, vector_stores.claim(_KEY, Job(0, 0, 800, 400, "{}")))
 _CHUNKS = (

@@ -29,7 +29,7 @@ async def a_store(database: Database, *file_ids: str, store_id: str = "vs_a", **
     """Make a store with files."""
     insert = store.insert(how.get("project", P), store_id, NOW, how.get("days"), "{}")
     files = [a_file(each) for each in file_ids]
-    await database.write((insert, store.fill(how.get("project", P), store_id, files, NOW)))
+    await database.write((insert, *store.fill(how.get("project", P), store_id, files, NOW)))
 
 
 async def now(database: Database, store_id: str = "vs_a", project: str = P) -> StoreRow:

@@ -55,7 +55,7 @@ def new_store(
     made = store.insert(call.project, store_id, now, settings.expires_days, encode(settings))
     if not files:
         return store_id, (made,)
-    return store_id, (made, store.fill(call.project, store_id, files, now))
+    return store_id, (made, *store.fill(call.project, store_id, files, now))
 
 
 async def refused_store(call: Call[object], *store_ids: str) -> BadRequest | NotFound:

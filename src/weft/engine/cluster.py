@@ -1,43 +1,38 @@
-"""The distributed engine: runs are jobs, and the workers of all nodes share them.
+"""The distributed engine: runs, and files to be indexed, are jobs that all nodes share.
 
 The queue is Procrastinate's, in Weft's own database. A job comes with the write
-that queues its run; some worker takes it at once and drives the run. Workers
-show every two seconds that they are alive. Of them, the oldest keeps house: it
-ends what is cancelled or overdue, and gives what was left without a job, by a
-node's death or by the queue, a new one.
+that makes it necessary; some worker takes it at once. A node has two: one for
+runs, which wait for models most of the time, and one for files, which take a
+core each. Of all workers, the oldest one's node keeps house: it ends what is
+cancelled or overdue, and gives what was left without a job, by a node's death or
+by the queue, a new one.
 
-A node that was frozen and comes back finds its runs taken up by others: every
+A node that was frozen and comes back finds its work taken up by others: every
 write of a worker names its attempt. A job names the attempt too that it expects,
 so that one that comes twice does nothing.
 """
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, TypeAlias
-
-from procrastinate import App, JobContext
-from procrastinate.worker import Worker
+import os
+from collections.abc import Mapping
 
 from weft.domain.errors import Unavailable
 from weft.engine.chores import Chores
 from weft.engine.drive import Engineering
+from weft.engine.indexing import Indexing, take_up
+from weft.engine.taking import STALLED_S, Taker, Task
 from weft.engine.watch import attend
 from weft.store import jobs
 from weft.store import runs as store
-from weft.store.postgres.queue import Connector
+from weft.store import vector_stores as files
+from weft.store.chunks import FileKey
 from weft.store.runs import DRIVE, ENGINE, RunKey
+from weft.store.vector_stores import INDEX
 
-HEARTBEAT_S = 2.0
-STALLED_S = 6  # without a heartbeat a worker is dead
 LOOK_S = 0.5
-POLL_S = 1.0  # jobs are announced; who hears nothing looks for them so often
-AGAIN_S = 0.5  # before a worker that fell is started again
-STOP_S = 5.0  # how long runs may take to end when the node stops
-MAX_RUNNING = 5000  # jobs at a time: a run is a task and a connection to a model
-SLICE = 1000  # runs that get a new job in one round
-
-Task: TypeAlias = Callable[..., Awaitable[None]]
+MAX_RUNNING = 5000  # runs at a time: each is a task and a connection to a model
+SLICE = 1000  # runs, and files, that get a new job in one round
 
 logger = logging.getLogger("weft.engine")
 
@@ -48,6 +43,7 @@ class DistributedEngine:
     def __init__(
         self,
         tools: Engineering,
+        indexing: Indexing,
         url: str,
         *,
         tasks: Mapping[str, Task] | None = None,
@@ -60,65 +56,34 @@ class DistributedEngine:
         self._database = tools.database
         self._look_s = look_s
         self._tools = tools
+        self._indexing = indexing
         self._chores = Chores(tools)
-        self._worker: Worker | None = None
-        self._rounds_kept = 0  # on end, in which this node kept house
-        self._held: set[int] = set()  # jobs that are being done here
-        self._doubtful: frozenset[int] = frozenset()  # ours by the queue's account only
-        bells = tools.database.bells
-        self._app = App(connector=Connector(url, lambda: bells.are_closed))
-        for name, task in {DRIVE: self._drive, **(tasks or {})}.items():
-            self._register(name, task)
+        few = {INDEX: self._index, **(tasks or {})}
+        self._takers = (
+            Taker(self._database, url, {DRIVE: self._drive}, MAX_RUNNING),
+            Taker(self._database, url, few, os.cpu_count() or 1),
+        )
 
     def is_keeper(self) -> bool:
-        """See `Engine.is_keeper`. Twice on end, so that after a pause all others may show life."""
-        return self._rounds_kept > 1
+        """See `Engine.is_keeper`."""
+        return any(taker.is_oldest for taker in self._takers)
 
     async def work(self) -> None:
         """See `Engine.work`."""
-        try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._take_jobs())
-                group.create_task(self._look_after())
-        finally:
-            await self._app.close_async()
+        async with asyncio.TaskGroup() as group:
+            for taker in self._takers:
+                group.create_task(taker.work())
+            group.create_task(self._look_after())
 
     # --- the jobs -----------------------------------------------------------------------------
-
-    def _register(self, name: str, task: Task) -> None:
-        async def do(context: JobContext, /, **key: Any) -> None:
-            held = context.job.id or 0
-            self._held.add(held)
-            try:
-                await task(**key)
-            except Unavailable as fault:
-                logger.warning("a job (%s) has to wait: %s", name, fault)
-            except Exception:
-                logger.exception("a job (%s) stumbled; it is looked at again", name)
-            finally:
-                self._held.discard(held)
-
-        self._app.task(name=name, queue=name, pass_context=True)(do)
-
-    async def _take_jobs(self) -> None:
-        """Take jobs until cancelled. A worker that falls is started again, under a new number."""
-        task = asyncio.current_task()
-        while not self._database.bells.are_closed:
-            self._worker = _worker(self._app)
-            try:
-                await self._app.open_async()
-                await self._worker.run()  # type: ignore[no-untyped-call]  # theirs
-            except Exception as fault:  # noqa: BLE001  # whatever it was: the next one tries
-                logger.warning("the worker fell: %s", fault.__cause__ or fault)
-            self._worker = None
-            if task is not None and task.cancelling():
-                return  # it fell while it was being stopped
-            await asyncio.sleep(AGAIN_S)
 
     async def _drive(self, thread_id: str, project: str, id: str, attempt: int) -> None:  # noqa: A002
         key = RunKey(thread_id, project, id)
         await attend(self._tools, key, attempt)
         await self._chores.promote_next(key)
+
+    async def _index(self, project: str, vector_store_id: str, id: str, attempt: int) -> None:  # noqa: A002
+        await take_up(self._indexing, FileKey(project, vector_store_id, id), attempt)
 
     # --- the house ----------------------------------------------------------------------------
 
@@ -134,7 +99,8 @@ class DistributedEngine:
                 try:
                     await self._look(is_round=is_round)
                 except Unavailable as fault:
-                    self._rounds_kept = 0
+                    for taker in self._takers:
+                        taker.doubt()
                     logger.warning("the engine has to wait: %s", fault)
                 except Exception:
                     logger.exception("the engine stumbled; it looks again")
@@ -142,10 +108,11 @@ class DistributedEngine:
 
     async def _look(self, *, is_round: bool) -> None:
         """Do what there is to do, most of it if this node keeps house."""
-        if self._database.bells.are_closed and self._worker is not None:
-            self._worker.stop()  # type: ignore[no-untyped-call]  # theirs
-        if is_round:
-            await self._look_at_worker()
+        for taker in self._takers:
+            if self._database.bells.are_closed:
+                taker.stop()
+            if is_round:
+                await taker.look()
         if not self.is_keeper():
             return
         await self._chores.end_runs()
@@ -154,45 +121,13 @@ class DistributedEngine:
             await self._database.write(jobs.clear(STALLED_S))
             await self._attend_to_all()
 
-    async def _look_at_worker(self) -> None:
-        """Learn whether our worker counts as alive, what it has to do, and whether it keeps house.
-
-        A worker that shows no life stops, for another to start: Procrastinate's goes on taking
-        jobs although its heart has failed.
-        """
-        worker = self._worker
-        if worker is None or worker.worker_id is None:
-            self._rounds_kept = 0
-            return
-        standing = await jobs.standing(self._database, worker.worker_id, STALLED_S)
-        self._rounds_kept = self._rounds_kept + 1 if standing.is_oldest else 0
-        if not standing.is_alive:
-            worker.stop()  # type: ignore[no-untyped-call]  # theirs
-        # What the queue takes for ours is lost when nobody does it here, two rounds on end.
-        doubtful = standing.jobs - self._held
-        lost = doubtful & self._doubtful
-        self._doubtful = doubtful
-        if lost:
-            await self._database.write(tuple(map(jobs.drop, lost)))
-
     async def _attend_to_all(self) -> None:
-        """Give a new job to every run that should be driven and has none."""
-        found = await store.unattended(self._database, SLICE)
-        if found:
-            logger.warning("%d runs were left by their workers", len(found))
-            await self._database.write(tuple(store.enqueue(*run) for run in found))
-
-
-def _worker(app: App) -> Worker:
-    return Worker(
-        app,
-        queues=list(app.tasks),
-        name="weft",
-        concurrency=MAX_RUNNING,
-        fetch_job_polling_interval=POLL_S,
-        shutdown_graceful_timeout=STOP_S,
-        delete_jobs="always",
-        install_signal_handlers=False,
-        update_heartbeat_interval=HEARTBEAT_S,
-        stalled_worker_timeout=STALLED_S,
-    )
+        """Give a new job to every run, and every file, that should have one and has none."""
+        left = await store.unattended(self._database, SLICE)
+        if left:
+            logger.warning("%d runs were left by their workers", len(left))
+            await self._database.write(tuple(store.enqueue(*run) for run in left))
+        unread = await files.unattended(self._database, SLICE)
+        if unread:
+            logger.warning("%d files were left by their workers", len(unread))
+            await self._database.write(tuple(files.enqueue(*file) for file in unread))

@@ -120,6 +120,49 @@ class IndexingEngine:
             logger.warning("the files being indexed could not be let go of: %s", fault)
 
 
+async def take_up(tools: Indexing, key: FileKey, attempt: int) -> None:
+    """Index a file whose last attempt was `attempt`, for a job; let go when it is not wanted.
+
+    Whoever stops in the middle of it puts the attempt back: it is not the file's fault.
+    Raises: domain.errors.Unavailable, and see `index_file`.
+    """
+    job = await store.job(tools.database, key)
+    if job is None or job.attempt != attempt:
+        return  # the job came twice, or late
+    indexing = asyncio.create_task(index_file(tools, key, job), name=f"index {key.file_id}")
+    unwanted = asyncio.create_task(_unwanted(tools.database, key, attempt + 1))
+    try:
+        await asyncio.wait((indexing, unwanted), return_when=asyncio.FIRST_COMPLETED)
+        if indexing.done():
+            indexing.result()
+    except asyncio.CancelledError:
+        indexing.cancel()
+        await asyncio.wait((indexing,), timeout=STOP_S)
+        try:
+            await tools.database.write((store.release(key, attempt + 1),))
+        except Unavailable as fault:
+            logger.warning("file %s could not be let go of: %s", key.file_id, fault)
+        raise
+    finally:
+        unwanted.cancel()
+        if not indexing.done():
+            indexing.cancel()
+            await asyncio.wait((indexing,), timeout=STOP_S)
+
+
+async def _unwanted(database: Database, key: FileKey, attempt: int) -> None:
+    """Return when a file is no longer for an attempt to index."""
+    with database.bells.listening(INDEXING) as bell:
+        while True:
+            await bell.wait(LOOK_S)
+            try:
+                job = await store.job(database, key)
+            except Unavailable:
+                continue  # the attempt's next write finds out
+            if job is None or job.attempt > attempt:
+                return
+
+
 async def index_file(tools: Indexing, key: FileKey, job: Job) -> None:
     """Bring a file to its end, unless somebody else does or it is not wanted any more.
 

@@ -8,13 +8,16 @@ import json
 from collections.abc import Iterable
 from typing import Any, NamedTuple, TypeAlias
 
-from weft.store import chunks
+from weft.store import chunks, jobs
 from weft.store import files as file_store
 from weft.store.chunks import FileKey
 from weft.store.database import Database, Row, Statement, Write
 
 # What wakes the indexing engine: files were added, cancelled or removed.
 INDEXING = "indexing"
+
+# The task of the jobs that index files.
+INDEX = "index_file"
 
 Attributes: TypeAlias = dict[str, str | float | bool]
 
@@ -154,18 +157,15 @@ def add(project: str, store_id: str, files: Iterable[NewFile], now: int) -> Writ
     A file that is there is left as it is, unless it failed, was cancelled, or its settings are
     others: then it is indexed anew. The files must exist: that is for another guard.
     """
-    return (touch(project, store_id, now), _add(project, store_id, files, now))
+    return (touch(project, store_id, now), *fill(project, store_id, files, now))
 
 
-def fill(project: str, store_id: str, files: Iterable[NewFile], now: int) -> Statement:
-    """Put files into a store that the same write makes."""
-    return _add(project, store_id, files, now)
-
-
-def _add(project: str, store_id: str, files: Iterable[NewFile], now: int) -> Statement:
-    return Statement(
-        "vector_store_file_add",
-        {"vector_store_id": store_id, "project": project, "now": now, "files": _listed(files)},
+def fill(project: str, store_id: str, files: Iterable[NewFile], now: int) -> Write:
+    """Put files into a store that the same write makes; each has a job then."""
+    params = {"vector_store_id": store_id, "project": project, "files": _listed(files)}
+    return (
+        Statement("vector_store_file_add", {**params, "now": now}),
+        Statement("vector_store_file_enqueue", {**params, "task": INDEX}),
     )
 
 
@@ -243,6 +243,24 @@ async def job(database: Database, key: FileKey) -> Job | None:
     """Return what there is to do for a file, None when it is not to be indexed."""
     row = await database.one("vector_store_file_job", key.params)
     return Job(*row) if row else None
+
+
+def enqueue(key: FileKey, attempt: int) -> Statement:
+    """A job for a file whose last attempt was this one."""
+    return jobs.enqueue(
+        INDEX,
+        project=key.project,
+        vector_store_id=key.vector_store_id,
+        id=key.file_id,
+        attempt=attempt,
+    )
+
+
+async def unattended(database: Database, limit: int) -> list[tuple[FileKey, int]]:
+    """Return files that are to be indexed and have no job, and the number of the last attempt."""
+    params = {"task": INDEX, "limit": limit}
+    page = await database.page("vector_store_file_unattended", params, is_long=True)
+    return [(FileKey(*row[:3]), row[3]) for row in page.rows]
 
 
 def claim(key: FileKey, was: Job) -> Statement:

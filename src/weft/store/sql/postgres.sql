@@ -205,6 +205,21 @@ SELECT procrastinate_defer_jobs_v1(ARRAY[CAST(
   ROW(CAST(:task AS text), CAST(:task AS text), 0, NULL, NULL, CAST(CAST(:key AS text) AS jsonb), NULL)
   AS procrastinate_job_to_defer_v1)]);
 
+-- name: vector_store_file_enqueue
+-- In the write that puts files into a store: a job for each that is to be indexed, with the number
+-- of its last attempt, which that write may have counted on.
+SELECT procrastinate_defer_jobs_v1(array_agg(CAST(
+  ROW(CAST(:task AS text), CAST(:task AS text), 0, NULL, NULL,
+      jsonb_build_object('project', project, 'vector_store_id', vector_store_id, 'id', file_id,
+                         'attempt', attempt), NULL)
+  AS procrastinate_job_to_defer_v1) ORDER BY position))
+FROM vector_store_file
+WHERE vector_store_id = :vector_store_id AND project = :project
+  AND status = 'in_progress' AND deleted_at IS NULL
+  AND file_id IN (SELECT wanted.value ->> 'file_id'
+                  FROM json_array_elements(CAST(:files AS json)) AS wanted (value))
+HAVING count(*) > 0;
+
 -- name: worker_standing
 -- Is a worker alive, is it the oldest of those alive, and which jobs are its?
 SELECT CASE WHEN max(CASE WHEN id = :worker_id THEN 1 END) IS NULL THEN 0 ELSE 1 END,
@@ -226,6 +241,19 @@ DELETE FROM procrastinate_jobs WHERE status = 'doing' AND worker_id IS NULL;
 
 -- name: job_drop
 DELETE FROM procrastinate_jobs WHERE id = :id AND status = 'doing';
+
+-- name: vector_store_file_unattended
+-- What is to be indexed and has no job, oldest first.
+SELECT project, vector_store_id, file_id, attempt FROM vector_store_file AS wanted
+WHERE status = 'in_progress' AND deleted_at IS NULL
+  AND EXISTS (SELECT 1 FROM vector_store
+              WHERE id = wanted.vector_store_id
+                AND project = wanted.project AND deleted_at IS NULL)
+  AND NOT EXISTS (SELECT 1 FROM procrastinate_jobs AS job
+                  WHERE job.task_name = :task AND job.status IN ('todo', 'doing')
+                    AND job.args ->> 'id' = wanted.file_id
+                    AND job.args ->> 'vector_store_id' = wanted.vector_store_id)
+ORDER BY created_at, position LIMIT :limit;
 
 -- name: run_unattended
 -- What should be driven and has no job: its worker died, or the queue lost it.

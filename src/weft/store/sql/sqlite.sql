@@ -52,6 +52,10 @@ SELECT 1 FROM blob WHERE sha256 = :sha256;
 -- At the start nobody is writing: what arrived when the server died is left over.
 UPDATE blob_orphan SET remove_at = 0 WHERE remove_at > 0;
 
+-- name: vector_store_file_enqueue
+-- Likewise.
+SELECT 1;
+
 -- name: vector_store_file_add
 -- Puts files into a store, in the order of a JSON list. One that is there is left as it is, unless
 -- it has to be indexed anew: it failed, was cancelled, or comes with other settings. Whoever is
