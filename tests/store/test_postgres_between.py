@@ -94,9 +94,8 @@ def test_a_pooler_in_session_mode_is_not_felt(cluster: postgres.Cluster, tmp_pat
         one, other = [stack.enter_context(api_of(server)) for server in servers]
         assistant = a_demo(one)
         for _ in range(5):
-            events = one.events(
-                "POST", runs_of(a_thread(one, messages=[USER])), streamed(assistant)
-            )
+            thread = a_thread(one, messages=[USER])
+            events = one.events("POST", runs_of(thread), streamed(assistant))
             assert names(events)[-2:] == ["thread.run.step.completed", "thread.run.completed"]
             run = a_run(one, thread, assistant)
             assert at_rest(other, run)["status"] == "completed"
