@@ -161,7 +161,8 @@ def test_a_certificate_that_cannot_be_trusted_stops_the_start_with_one_line_that
 ) -> None:
     stranger = tmp_path / "stranger.pem"
     subject = ("-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost")
-    made = ("-newkey", "rsa:2048", "-nodes", "-keyout", tmp_path / "key.pem", "-out", stranger)
+    key = str(tmp_path / "key.pem")
+    made = ("-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", str(stranger))
     request = [*program("openssl", "openssl"), "req", "-x509", *subject, *made]
     subprocess.run(request, check=True, capture_output=True)
     with encrypted() as cluster:
