@@ -3,7 +3,7 @@
 One event loop, one uvicorn. What begins with /floor goes through the same
 door, decoding and checking, and then to functions that answer a constant of
 the real answer's size; what begins with /bare is answered at once, without
-looking at the request. The rest is Weft itself.
+looking at the request; /copy only copies a file. The rest is Weft itself.
 """
 
 import argparse
@@ -16,6 +16,7 @@ from typing import Any
 
 import uvloop
 
+from bench.copying import COPY, Copying
 from bench.fill import message, thread
 from weft.api.app import App, Function, Receive, Scope, Send, functions
 from weft.api.call import Answer, Call
@@ -79,7 +80,8 @@ class _Bare:
 class _Crossing:
     """Sends a request to Weft, to its floor or to the bare answer, by its path."""
 
-    def __init__(self, real: App, floor: App, bare: _Bare) -> None:
+    def __init__(self, real: App, floor: App, bare: _Bare, copying: Copying) -> None:
+        self._copying = copying
         self._real = real
         self._floor = floor
         self._bare = bare
@@ -91,6 +93,8 @@ class _Crossing:
             return self._floor(scope, receive, send)
         if path.startswith(BARE):
             return self._bare(scope, receive, send)
+        if path == COPY:
+            return self._copying(scope, receive, send)
         return self._real(scope, receive, send)
 
 
@@ -106,6 +110,7 @@ async def serve(settings: Settings) -> None:
             App(rooms, door, max_body_bytes=most),
             App(rooms, door, max_body_bytes=most, acting=answers.as_functions()),
             _Bare(answers),
+            Copying(settings.data_path / "copy"),
         )
         print(f"serving at http://127.0.0.1:{listening.getsockname()[1]}", flush=True)
         await answer_on(listening, crossing, on_stop=rooms.database.bells.close)

@@ -28,6 +28,8 @@ class Scale(NamedTuple):
     rates: int  # tried at most, to find the highest
     rate_s: float  # how long each is tried
     followers: int
+    chunks: int  # in a vector store
+    file_mb: int
 
 
 FULL = Scale(
@@ -46,6 +48,8 @@ FULL = Scale(
     rates=6,
     rate_s=10,
     followers=10_000,
+    chunks=100_000,
+    file_mb=500,
 )
 QUICK = Scale(
     seconds=0.5,
@@ -63,6 +67,8 @@ QUICK = Scale(
     rates=2,
     rate_s=2,
     followers=500,
+    chunks=5_000,
+    file_mb=50,
 )
 
 Side = Callable[[], Load]

@@ -18,6 +18,7 @@ import msgspec
 
 from weft.client.contract import contract
 from weft.client.description import TWINS, Operation, Parameter
+from weft.wire.form import MEDIA_TYPE
 from weft.wire.names import snake
 from weft.wire.operations import TABLE
 
@@ -28,7 +29,7 @@ HEAD = '''\
 
 Made by scripts/client_methods.py from the contract in src/weft/wire: edit that instead.
 """
-# ruff: noqa: N815  # each method can be called by its operation id as well
+# ruff: noqa: N815  # the contract's names; a method may be called by its operation id
 # mypy: disable-error-code="no-any-return"
 
 from __future__ import annotations
@@ -71,6 +72,7 @@ class Methods({names}):
 '''
 
 DESCRIPTION = contract()
+BINARY = {operation.id for operation in TABLE if operation.response is None}
 _NAMES = {"string": "str", "integer": "int", "number": "float", "boolean": "bool", "object": "Json"}
 
 
@@ -153,6 +155,8 @@ class Writer:
     def _body(self, operation: Operation) -> list[str]:
         if operation.body is None:
             return []
+        if operation.body.media_type == MEDIA_TYPE:
+            return ["body: Json"]  # of a struct the file would be a name
         schema = operation.body.schema
         kinds = [self._struct(part) for part in schema.get("anyOf", [schema])]
         kind = " | ".join([*kinds, "Json"])
@@ -165,6 +169,8 @@ class Writer:
         return f"{parameter.keyword}: {kind} | None = None"
 
     def _returns(self, operation: Operation) -> str:
+        if operation.id in BINARY:
+            return "bytes"
         if operation.answer is None or "$ref" not in operation.answer:
             return "dict[str, Any]"
         kind = self._struct(operation.answer)
@@ -187,7 +193,7 @@ def _structs() -> dict[str, type]:
         if operation.body is not None:
             for struct in filter(None, (operation.body.struct, operation.body.restore)):
                 found[struct.__name__] = struct
-        for field in msgspec.structs.fields(operation.response):
+        for field in msgspec.structs.fields(operation.response) if operation.response else ():
             if field.name == "data":
                 (item,) = field.type.__args__
                 found[item.__name__] = item

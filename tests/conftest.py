@@ -1,5 +1,6 @@
 """Fixtures: a real server for each worker, a fresh one where a test asks for it."""
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 from tests import postgres
 from tests.harness import Api, Server, api_of
+from tests.store.bucket_server import Buckets
 
 
 def pytest_configure() -> None:
@@ -49,6 +51,17 @@ def server(new_folder: Callable[[str], Path]) -> Iterator[Server]:
     """One server process for all tests of a worker that do not mind sharing."""
     with Server(new_folder("server")) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def buckets() -> Iterator[Buckets]:
+    """An S3-compatible store; this process knows its keys as a server would."""
+    with Buckets() as running:
+        before = dict(os.environ)
+        os.environ.update(running.environment)
+        yield running
+        os.environ.clear()
+        os.environ.update(before)
 
 
 @pytest.fixture

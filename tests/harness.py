@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 START_S = 20.0
 EVENTS = "text/event-stream; charset=utf-8"
+BYTES = "application/octet-stream"
 
 
 class Server:
@@ -135,12 +136,14 @@ class Api:
 
 def _check(answer: httpx2.Response, method: str, path: str) -> None:
     """Hold an answer against the contract."""
-    from tests.contract.checker import check_answer, check_events
+    from tests.contract.checker import check_answer, check_bytes, check_events
 
     assert answer.headers["x-request-id"].startswith("req_")
     if answer.headers["content-type"] == EVENTS:
         assert answer.status_code == 200
         check_events(answer.content)
+    elif answer.headers["content-type"] == BYTES:
+        check_bytes(method, path, answer.status_code, answer.headers)
     else:
         check_answer(method, path, answer.status_code, answer.json())
 

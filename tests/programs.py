@@ -13,6 +13,7 @@ from pathlib import Path
 
 SEARCHED = f"{os.environ['PATH']}:/usr/sbin:/sbin"
 FETCH_S = 300.0
+SHELF = Path(tempfile.gettempdir()) / f"weft-programs-{os.getuid()}"
 
 
 def program(name: str, package: str) -> list[str]:
@@ -23,26 +24,37 @@ def program(name: str, package: str) -> list[str]:
     if found := shutil.which(name, path=SEARCHED):
         return [found]
     try:
-        root = _fetched(package)
+        root = unpacked(package)
     except (OSError, subprocess.SubprocessError) as fault:
         raise RuntimeError(f"{name} is needed: apt-get install {package}") from fault
     folders = (root / part for part in ("usr/sbin", "usr/bin", "sbin", "bin"))
     found = shutil.which(name, path=":".join(map(str, folders)))
     assert found, f"{package} has no program {name}"
-    libraries = {str(path.parent) for path in root.rglob("lib*.so*")}
-    return ["env", f"LD_LIBRARY_PATH={':'.join(sorted(libraries))}", found]
+    return ["env", f"LD_LIBRARY_PATH={libraries(root)}", found]
 
 
-def _fetched(package: str) -> Path:
-    """Return the folder in which a package and what it needs are unpacked."""
-    shelf = Path(tempfile.gettempdir()) / f"weft-programs-{os.getuid()}"
-    shelf.mkdir(mode=0o755, exist_ok=True)
-    assert shelf.stat().st_uid == os.getuid(), f"{shelf} is another user's"
-    with (shelf / f"{package}.lock").open("w") as lock:
+def libraries(place: Path) -> str:
+    """Return what LD_LIBRARY_PATH must be for a program that was unpacked in a place."""
+    here = os.environ.get("LD_LIBRARY_PATH", "")
+    if SHELF not in place.parents:
+        return here
+    root = SHELF / place.relative_to(SHELF).parts[0]
+    folders = {str(path.parent) for path in root.glob("usr/lib/**/lib*.so*")}
+    return ":".join([*sorted(folders), *filter(None, [here])])
+
+
+def unpacked(package: str) -> Path:
+    """Return the folder in which a package and what it needs are unpacked.
+
+    Raises: OSError, subprocess.SubprocessError when Debian's archive cannot be reached.
+    """
+    SHELF.mkdir(mode=0o755, exist_ok=True)
+    assert SHELF.stat().st_uid == os.getuid(), f"{SHELF} is another user's"
+    with (SHELF / f"{package}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        root = shelf / package
+        root = SHELF / package
         if not root.exists():
-            fetched = shelf / f"{package}.part"
+            fetched = SHELF / f"{package}.part"
             shutil.rmtree(fetched, ignore_errors=True)
             _fetch(package, fetched)
             fetched.rename(root)

@@ -5,13 +5,16 @@ from functools import partial
 
 from bench.cases import (
     client,
+    files,
     floor,
     followers,
     long_threads,
     patience,
     postgres,
+    quality,
     runs,
     scale,
+    search,
     weight,
 )
 from bench.report import Result
@@ -33,7 +36,11 @@ CASES: dict[str, Case] = {
     "run-many": runs.many,
     "run-rate": runs.rate,
     "followers": followers.followers,
+    "search-quality": quality.quality,
+    "search-speed": search.speed,
+    "indexing": search.indexing,
     "client": client.overhead,
+    "files": files.files,
     "memory": weight.memory,
     "start": weight.start,
 }

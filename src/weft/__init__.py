@@ -8,6 +8,7 @@ The house, room by room (imports point downwards only):
     api        one module for each resource, one function for each operation
     client     calls any API by its OpenAPI document; weft call, weft help, weft chat
     engine     what happens by itself: runs and timed chores
+    retrieval  file search: read, cut, index, rank
     llm        who answers: any OpenAI-style endpoint, and a demo that needs none
     store      every object as one transaction: SQLite, named SQL, migrations
     wire       the contract, written once: structs, operations, OpenAPI, errors

@@ -139,7 +139,7 @@ def _parser() -> argparse.ArgumentParser:
     revoke.set_defaults(act=_revoke_key)
 
     backup = commands.add_parser(
-        "backup", parents=[folder], help="copy the database to a file, in use or not"
+        "backup", parents=[folder], help="copy the database to a file, and its files beside it"
     )
     backup.add_argument("file", type=Path, help="the file to write; it must not exist yet")
     backup.set_defaults(act=_backup)
@@ -264,11 +264,15 @@ def _backup(chosen: argparse.Namespace) -> int:
                 f"\r{done * 100 // max(total, 1):3d} % of {total} pages", end=end, file=sys.stderr
             )
 
-    size_bytes = backup_database(_settings(chosen), chosen.file, progress)
+    size_bytes, count = backup_database(_settings(chosen), chosen.file, progress)
     print(
         f"Wrote {chosen.file} ({size_bytes:,} bytes), checked. To go back: stop the server, remove "
         "weft.db, weft.db-wal and weft.db-shm from the data folder and put it there as weft.db."
     )
+    if count:
+        print(
+            f"Wrote {chosen.file}.files with the bytes of {count:,} files: put it there as files."
+        )
     return 0
 
 

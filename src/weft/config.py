@@ -31,6 +31,19 @@ class ModelEndpoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     api_version: str | None = None  # Azure
 
 
+class EmbeddingsEndpoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`[embeddings]` of `weft.toml`: who makes the vectors that file search compares."""
+
+    url: str  # the base; /embeddings is appended
+    model: str
+    api_key: str | None = None
+    dimensions: Annotated[int, Meta(ge=1, le=16_384)] | None = None  # asked for only if set
+    timeout_s: Annotated[float, Meta(gt=0)] = 120.0  # of silence
+    connect_timeout_s: Annotated[float, Meta(gt=0)] = 10.0
+    headers: dict[str, str] = {}
+    api_version: str | None = None  # Azure
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Every setting, its unit in its name. `weft.toml` and `WEFT_<NAME>` use the same names."""
 
@@ -42,11 +55,15 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     worker: bool = True  # PostgreSQL: drive runs too, not only take requests
     insecure: bool = False
     max_body_bytes: Annotated[int, Meta(ge=1024)] = 32 * 1024 * 1024
+    # Where the bytes of files lie: s3://BUCKET/PREFIX; None: in the data folder.
+    files_url: Annotated[str, Meta(pattern="^s3://[^/]+")] | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     # Who answers: the first of `models` whose pattern fits, else the endpoint of model_url.
     models: list[ModelEndpoint] = []
     model_url: str | None = None
     model_api_key: str | None = None
+    # None: file search ranks by full text alone.
+    embeddings: EmbeddingsEndpoint | None = None
     max_prompt_tokens: Annotated[int, Meta(ge=256)] = 100_000  # what a thread may fill of a prompt
     run_expires_s: Annotated[int, Meta(ge=1)] = 600
 
@@ -103,8 +120,8 @@ def load(
     elif file is not None or f"{PREFIX}CONFIG" in environment:
         raise SettingsError(f"{chosen}: there is no such file")
     for name in Settings.__struct_fields__:
-        if name == "models":
-            continue  # a list of tables: only the file can hold it
+        if name in ("models", "embeddings"):
+            continue  # tables
         text = environment.get(PREFIX + name.upper())
         if text is not None:
             values[name] = text
@@ -112,6 +129,10 @@ def load(
                 msgspec.convert({name: text}, Settings, strict=False)
             except msgspec.ValidationError as fault:
                 raise SettingsError(f"{PREFIX}{name.upper()}={text!r}: {fault}") from fault
+    for name in ("url", "model", "api_key", "dimensions"):
+        text = environment.get(f"{PREFIX}EMBEDDINGS_{name.upper()}")
+        if text is not None:
+            values["embeddings"] = {**values.get("embeddings", {}), name: text}
     values.update({name: value for name, value in flags.items() if value is not None})
     try:
         settings = msgspec.convert(values, Settings, strict=False)

@@ -21,7 +21,8 @@ from weft.config import Settings
 from weft.llm.catalog import Catalog
 from weft.llm.demo import NAME as DEMO
 from weft.llm.model import ChatMessage, ModelError, ModelRequest, TextDelta
-from weft.main import catalog
+from weft.main import catalog, embedder
+from weft.store.blobs import FOLDER
 from weft.store.database import Unusable
 from weft.store.folder import DATABASE
 from weft.store.migrations import MigrationError
@@ -51,6 +52,7 @@ async def examine(settings: Settings, model: str | None = None) -> AsyncIterator
     else:
         for found in await asyncio.to_thread(_postgres, settings.postgres_url):
             yield found
+        yield _bytes(settings)
     models = catalog(settings)
     try:
         for name in dict.fromkeys([model or DEMO, *models.names()]):
@@ -61,6 +63,7 @@ async def examine(settings: Settings, model: str | None = None) -> AsyncIterator
                 yield Finding(f"models '{endpoint.match}'", True, says)
     finally:
         await models.close()
+    yield await _file_search(settings)
 
 
 def _guarded(look: Callable[[Settings], Finding], settings: Settings) -> Finding:
@@ -80,6 +83,14 @@ def _folder(settings: Settings) -> Finding:
     if not os.access(nearest, os.W_OK):
         return Finding("data folder", False, f"{where}: {nearest} is not writable")
     return Finding("data folder", free > FREE_BYTES, f"{where}, {free / 1e9:.1f} GB free")
+
+
+def _bytes(settings: Settings) -> Finding:
+    """Say where nodes keep the bytes of files, which all of them must reach."""
+    if settings.files_url is not None:
+        return Finding("files", True, f"in {settings.files_url}, which every node reaches")
+    where = (settings.data_path / FOLDER).absolute()
+    return Finding("files", True, f"in {where}: with several nodes share it, or set files_url")
 
 
 def _fsync(settings: Settings) -> Finding:
@@ -159,6 +170,25 @@ async def _ask(models: Catalog, name: str) -> Finding:
     except ModelError as error:
         return Finding(what, False, error.message)
     return Finding(what, False, "it ended without a word")
+
+
+async def _file_search(settings: Settings) -> Finding:
+    """Say how file search ranks, and whether the endpoint for it answers."""
+    vectors = embedder(settings)
+    if vectors is None:
+        says = "full text alone; for a hybrid ranking put [embeddings] into weft.toml"
+        return Finding("file search", True, says)
+    begun = time.perf_counter()
+    try:
+        await vectors.embed(["Are you there?"], attempts=1)
+        took_ms = (time.perf_counter() - begun) * 1000
+        says = f"hybrid: full text and the vectors of {await vectors.space()}, in {took_ms:.0f} ms"
+        return Finding("file search", True, says)
+    except ModelError as error:
+        says = f"full text alone, because there are no vectors: {error.message}"
+        return Finding("file search", False, says)
+    finally:
+        await vectors.close()
 
 
 def run(settings: Settings, model: str | None, show: Callable[[Finding], None]) -> bool:

@@ -25,13 +25,20 @@ from weft.api.protocol import Protocol
 from weft.config import Settings
 from weft.domain.ids import Ids
 from weft.engine.drive import Engineering
+from weft.engine.indexing import Indexing, IndexingEngine
 from weft.engine.keeper import keep
 from weft.engine.port import Engine
 from weft.engine.worker import EmbeddedEngine
 from weft.llm.catalog import Catalog, Endpoint
+from weft.llm.embeddings import Embedder
+from weft.llm.endpoint import EMBEDDINGS
 from weft.llm.model import ModelError
 from weft.llm.tokens import Calibration
+from weft.retrieval.words import by_impact
 from weft.store import keys
+from weft.store.backup import backup_all
+from weft.store.blobs import FOLDER, Blobs, Folder
+from weft.store.contents import Contents
 from weft.store.copying import Progress, copy
 from weft.store.database import Database, Refused, Statement
 from weft.store.folder import DATABASE, FolderLock
@@ -82,33 +89,84 @@ def catalog(settings: Settings) -> Catalog:
         raise CannotStart(error.message) from error
 
 
+def embedder(settings: Settings) -> Embedder | None:
+    """Return who makes vectors, or None when nobody is configured.
+
+    Raises: CannotStart for an endpoint that cannot be used.
+    """
+    found = settings.embeddings
+    if found is None:
+        return None
+    how = asdict(found)
+    dimensions = how.pop("dimensions")
+    try:
+        return Embedder(Endpoint(match=how.pop("model"), path=EMBEDDINGS, **how), dimensions)
+    except ModelError as error:
+        raise CannotStart(error.message) from error
+
+
+def blobs_of(settings: Settings) -> Blobs:
+    """Return where the bytes of files lie.
+
+    Raises: CannotStart.
+    """
+    if settings.files_url is None:
+        return Folder(settings.data_path / FOLDER)
+    try:
+        from weft.store.buckets import Bucket
+    except ModuleNotFoundError as error:
+        raise CannotStart(
+            f"files_url={settings.files_url} needs the extra: pip install 'weft[s3]'"
+        ) from error
+    try:
+        return Bucket(settings.files_url)
+    except OSError as fault:
+        raise CannotStart(f"files_url={settings.files_url}: {fault}") from fault
+
+
 @contextlib.asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[Rooms]:
     """Open the store, brought up to date, with its chores running; close it in the end."""
-    models = catalog(settings)
+    models, vectors = catalog(settings), embedder(settings)
     database = await _up_to_date(settings)
+    contents = Contents(database, blobs_of(settings), now)
+    await contents.begin()
     ids = Ids(now_us)
     tools = Engineering(
         database,
+        contents,
         ids,
         now,
         models,
         Calibration(),
         settings.max_prompt_tokens,
         settings.run_expires_s,
+        vectors,
     )
     work = []
     if settings.worker:
         engine = _engine(settings, tools)
-        chores = keep(database, now, engine.is_keeper)
-        work = [asyncio.create_task(chores), asyncio.create_task(engine.work())]
+        indexing = IndexingEngine(Indexing(database, contents, vectors))
+        chores = keep(database, contents, now, engine.is_keeper)
+        work = [asyncio.create_task(each) for each in (chores, engine.work(), indexing.work())]
     try:
-        yield Rooms(database, ids, now, tuple(models.names()), settings.run_expires_s)
+        yield Rooms(
+            database,
+            contents,
+            ids,
+            now,
+            tuple(models.names()),
+            settings.run_expires_s,
+            vectors,
+        )
     finally:
         for task in work:
             task.cancel()
         await asyncio.gather(*work, return_exceptions=True)
         await models.close()
+        if vectors is not None:
+            await vectors.close()
+        await contents.close()
         await database.close()
 
 
@@ -343,8 +401,12 @@ def list_keys(settings: Settings) -> list[keys.KeyInfo]:
     return asyncio.run(read())
 
 
-def backup_database(settings: Settings, file: Path, progress: Callable[[int, int], None]) -> int:
-    """Copy the database to a new file and return its size in bytes.
+def backup_database(
+    settings: Settings, file: Path, progress: Callable[[int, int], None]
+) -> tuple[int, int]:
+    """Copy the database to a new file, its bytes beside it; return its size and their number.
+
+    Bytes in a bucket stay there.
 
     Raises: CannotStart when there is nothing to copy; FileExistsError.
     """
@@ -356,8 +418,11 @@ def backup_database(settings: Settings, file: Path, progress: Callable[[int, int
     path = settings.data_path / DATABASE
     if not path.exists():
         raise CannotStart(f"There is no database in {settings.data_dir}: nothing to back up.")
-    backup(path, file, progress)
-    return file.stat().st_size
+    if settings.files_url is not None:
+        backup(path, file, progress)
+        return file.stat().st_size, 0
+    count = backup_all(path, settings.data_path / FOLDER, file, progress)
+    return file.stat().st_size, count
 
 
 def copy_database(source: Settings, target: Settings, progress: Progress) -> int:
@@ -374,7 +439,7 @@ def copy_database(source: Settings, target: Settings, progress: Progress) -> int
         side_of_copy(source.data_path, source.postgres_url, is_target=False) as origin,
         side_of_copy(target.data_path, target.postgres_url, is_target=True) as copied,
     ):
-        return copy(origin, copied, name, progress)
+        return copy(origin, copied, name, progress, by_impact)
 
 
 def _name_of(settings: Settings) -> str:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import pytest
 
 from tests.api.keys import create_key
-from tests.api.making import a_message, a_thread, an_assistant
+from tests.api.making import a_file, a_message, a_thread, an_assistant
 from tests.api.running import Modelled
 from tests.harness import Api, Server, api_of
 from tests.llm.upstream import serving
@@ -18,6 +18,7 @@ MAX_BODY_BYTES = 2_000_000
 ON_BOTH = {
     *("threads", "messages", "lists", "restore", "assistants", "idempotency", "isolation"),
     *("concurrency", "runs", "run_life", "run_repeats", "waiting_runs", "stream", "reattach"),
+    *("files", "uploads", "vector_stores", "references"),
 }
 
 
@@ -66,6 +67,12 @@ def untouched(_untouched: Untouched) -> Iterator[Untouched]:
     before = _untouched.stored()
     yield _untouched
     assert _untouched.stored() == before
+
+
+@pytest.fixture
+def files(api: Api) -> list[str]:
+    """Three files on the shared server."""
+    return [a_file(api, name=f"{number}.txt") for number in range(3)]
 
 
 class Projects(NamedTuple):

@@ -2,13 +2,16 @@
 
 import json
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
+
+import httpx2
 
 from tests.harness import Api
 
 ANSWER_S = 20.0
+BOUNDARY = "a-boundary-that-no-file-holds"
 
 
 def a_thread(api: Api, **body: Any) -> str:
@@ -27,6 +30,51 @@ def a_message(api: Api, thread_id: str, content: Any = "Hello", **body: Any) -> 
 def an_assistant(api: Api, **body: Any) -> str:
     """Make an assistant and return its id."""
     made: str = api.ok("POST", "/assistants", {"model": "demo", **body})["id"]
+    return made
+
+
+def send_file(
+    api: Api,
+    data: bytes = b"Over one, under one.",
+    *,
+    name: str = "weave.txt",
+    path: str = "/files",
+    field: str = "file",
+    headers: Mapping[str, str] | None = None,
+    **fields: str,
+) -> httpx2.Response:
+    """Send a form with a file, as browsers and SDKs write it, and return the answer, checked."""
+    lines = [
+        f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{key}"\r\n\r\n{value}\r\n'
+        for key, value in fields.items()
+    ]
+    lines.append(
+        f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{field}"; filename="{name}"\r\n'
+        "Content-Type: application/octet-stream\r\n\r\n"
+    )
+    raw = "".join(lines).encode() + data + f"\r\n--{BOUNDARY}--\r\n".encode()
+    kind = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
+    return api.call("POST", path, raw=raw, headers={**kind, **(headers or {})})
+
+
+def a_file(api: Api, data: bytes = b"Over one, under one.", *, name: str = "weave.txt") -> str:
+    """Upload a file for assistants and return its id."""
+    answer = send_file(api, data, name=name, purpose="assistants")
+    assert answer.status_code == 200, answer.text
+    made: str = answer.json()["id"]
+    return made
+
+
+def an_upload(api: Api, size: int = 8, **body: Any) -> str:
+    """Announce a file that arrives in parts, and return the upload's id."""
+    announced = {
+        "filename": "parts.txt",
+        "purpose": "assistants",
+        "bytes": size,
+        "mime_type": "text/plain",
+        **body,
+    }
+    made: str = api.ok("POST", "/uploads", announced)["id"]
     return made
 
 

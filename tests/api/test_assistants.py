@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.api.making import an_assistant, as_wire, everything, ids
+from tests.api.storing import a_store
 from tests.harness import Api
 
 DEFAULT_RANKING = {
@@ -37,7 +38,7 @@ def test_an_assistant_needs_only_a_model_and_shows_every_default(api: Api) -> No
     assert api.call("GET", f"/assistants/{made['id']}").content == answer.content
 
 
-def test_an_assistant_keeps_all_that_it_is_given(api: Api) -> None:
+def test_an_assistant_keeps_all_that_it_is_given(files: list[str], api: Api) -> None:
     given: dict[str, Any] = {
         "name": "Wetterfrosch 🐸",
         "description": "d" * 512,
@@ -47,7 +48,7 @@ def test_an_assistant_keeps_all_that_it_is_given(api: Api) -> None:
         "top_p": 0.25,
         "temperature": 2,
         "reasoning_effort": "xhigh",
-        "tool_resources": {"code_interpreter": {"file_ids": ["file-a"]}},
+        "tool_resources": {"code_interpreter": {"file_ids": files[:1]}},
         "metadata": {"a": "b"},
         "response_format": {
             "type": "json_schema",
@@ -145,10 +146,10 @@ def test_a_tool_comes_back_with_every_default_written_out(
         ([{"type": "file_search"}], None, {"file_search": {"vector_store_ids": []}}),
         (
             [{"type": "code_interpreter"}, {"type": "file_search"}],
-            {"file_search": {"vector_store_ids": ["vs_1"]}},
+            {"file_search": {"vector_store_ids": []}},
             {
                 "code_interpreter": {"file_ids": []},
-                "file_search": {"vector_store_ids": ["vs_1"]},
+                "file_search": {"vector_store_ids": []},
             },
         ),
     ],
@@ -206,22 +207,22 @@ def test_modifying_changes_only_what_is_sent(api: Api) -> None:
     assert api.ok("POST", f"/assistants/{made['id']}", {}) == now
 
 
-def test_lists_of_an_assistant_are_replaced_whole(api: Api) -> None:
+def test_lists_of_an_assistant_are_replaced_whole(files: list[str], api: Api) -> None:
     assistant_id = an_assistant(
         api,
         tools=[{"type": "code_interpreter"}, {"type": "function", "function": {"name": "f"}}],
-        tool_resources={"code_interpreter": {"file_ids": ["file-a", "file-b"]}},
+        tool_resources={"code_interpreter": {"file_ids": files[:2]}},
     )
     now = api.ok(
         "POST",
         f"/assistants/{assistant_id}",
         {
             "tools": [{"type": "function", "function": {"name": "g"}}],
-            "tool_resources": {"code_interpreter": {"file_ids": ["file-c"]}},
+            "tool_resources": {"code_interpreter": {"file_ids": files[2:]}},
         },
     )
     assert [tool["function"]["name"] for tool in now["tools"]] == ["g"]
-    assert now["tool_resources"] == {"code_interpreter": {"file_ids": ["file-c"]}}
+    assert now["tool_resources"] == {"code_interpreter": {"file_ids": files[2:]}}
 
 
 def test_null_resets_what_can_be_reset_and_leaves_metadata(api: Api) -> None:
@@ -246,7 +247,7 @@ def test_null_resets_what_can_be_reset_and_leaves_metadata(api: Api) -> None:
             "instructions": "i",
             "reasoning_effort": "low",
             "tools": [{"type": "file_search"}],
-            "tool_resources": {"file_search": {"vector_store_ids": ["vs_1"]}},
+            "tool_resources": {"file_search": {"vector_store_ids": [a_store(api)]}},
             "temperature": 0.1,
             "top_p": 0.1,
             "metadata": {"a": "b"},
@@ -286,7 +287,7 @@ def test_a_deleted_assistant_is_gone(api: Api) -> None:
     assert assistant_id not in ids(everything(api, "/assistants", limit=100))
 
 
-def test_an_assistant_takes_its_limits_counted_in_characters(api: Api) -> None:
+def test_an_assistant_takes_its_limits_counted_in_characters(files: list[str], api: Api) -> None:
     function = {"type": "function", "function": {"name": "n" * 64, "description": "ü" * 1024}}
     made = api.ok(
         "POST",
@@ -297,7 +298,7 @@ def test_an_assistant_takes_its_limits_counted_in_characters(api: Api) -> None:
             "description": "🐸" * 512,
             "instructions": "🐸" * 256_000,
             "tools": [function] * 128,
-            "tool_resources": {"code_interpreter": {"file_ids": ["file-a"] * 20}},
+            "tool_resources": {"code_interpreter": {"file_ids": files[:1] * 20}},
         },
     )
     assert (len(made["instructions"]), len(made["tools"])) == (256_000, 128)

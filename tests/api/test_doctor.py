@@ -8,6 +8,7 @@ import pytest
 from tests import postgres
 from tests.harness import Server, weft
 from tests.llm.upstream import failing, serving, text
+from tests.retrieval.vectors import embeddings
 
 
 def test_a_healthy_folder_without_a_server_is_well(tmp_path: Path) -> None:
@@ -110,3 +111,31 @@ def test_what_copies_a_database_on_postgresql_is_named(tmp_path: Path) -> None:
     url = "postgresql://weft@127.0.0.1/weft"
     done = weft("backup", "copy", "--database-url", url, cwd=tmp_path, status=1)
     assert "pg_dump" in done.stderr
+
+
+def test_without_an_endpoint_for_embeddings_file_search_goes_by_full_text(tmp_path: Path) -> None:
+    """And it says what to write for more."""
+    said = weft("doctor", "--data-dir", str(tmp_path / "data"), cwd=tmp_path).stdout
+    assert "ok    file search: full text alone" in said
+    assert "[embeddings]" in said
+
+
+def test_with_an_endpoint_for_embeddings_file_search_is_hybrid(tmp_path: Path) -> None:
+    """The endpoint is asked, and its dimensions are told."""
+    with serving() as upstream:
+        upstream.play(embeddings(48))
+        (tmp_path / "weft.toml").write_text(
+            f'[embeddings]\nurl = "{upstream.url}"\nmodel = "small"\n', encoding="utf-8"
+        )
+        said = weft("doctor", cwd=tmp_path).stdout
+    assert "ok    file search: hybrid: full text and the vectors of small 48" in said
+
+
+def test_an_endpoint_for_embeddings_that_does_not_answer_must_be_mended(tmp_path: Path) -> None:
+    """Searches go on by full text meanwhile."""
+    (tmp_path / "weft.toml").write_text(
+        '[embeddings]\nurl = "http://127.0.0.1:9/v1"\nmodel = "small"\n', encoding="utf-8"
+    )
+    said = weft("doctor", cwd=tmp_path, status=1).stdout
+    assert "MEND  file search: full text alone" in said
+    assert "127.0.0.1:9" in said

@@ -3,12 +3,26 @@
 import uuid
 from typing import Any, NamedTuple
 
+import httpx2
 import pytest
 
 from tests.api.conftest import Projects
-from tests.api.making import a_message, a_thread, an_assistant, everything, ids
+from tests.api.making import (
+    a_file,
+    a_message,
+    a_thread,
+    an_assistant,
+    an_upload,
+    everything,
+    ids,
+    send_file,
+)
+from tests.api.running import DEMO
+from tests.api.storing import a_store, found, wait_for_index
 from tests.harness import Api
-from weft.wire.operations import TABLE, Operation
+from weft.wire.form import Form
+from weft.wire.operation import Operation
+from weft.wire.operations import TABLE
 
 BODIES: dict[str, list[Any]] = {
     "modifyThread": [{"metadata": {"a": "b"}}, {}],
@@ -21,6 +35,14 @@ BODIES: dict[str, list[Any]] = {
     "createRun": [{}],
     "modifyRun": [{"metadata": {"a": "b"}}],
     "submitToolOuputsToRun": [{"tool_outputs": []}],
+    "modifyVectorStore": [{"name": "mine"}, {}],
+    "searchVectorStore": [{"query": "warp"}, {"query": ["warp", "weft"], "max_num_results": 50}],
+    # Of the other project's store, and of one's own file: the store is missing first.
+    "createVectorStoreFile": [{"file_id": "file-missing"}],
+    "updateVectorStoreFileAttributes": [{"attributes": {"a": "b"}}],
+    "createVectorStoreFileBatch": [{"file_ids": ["file-missing"]}],
+    "addUploadPart": [b"data"],  # sent as a form
+    "completeUpload": [{"part_ids": []}, {"part_ids": ["part_1"], "md5": "0"}],
 }
 # What is asked for in lists of another project's thread.
 QUERIES = {
@@ -28,6 +50,8 @@ QUERIES = {
     "listRuns": ["", "?after={run_id}"],
     "listRunSteps": ["", "?after={step_id}"],
     "getRun": ["", "?stream=true"],
+    "listVectorStoreFiles": ["", "?filter=completed", "?after={file_id}"],
+    "listFilesInVectorStoreBatch": ["", "?after={file_id}"],
 }
 
 
@@ -39,13 +63,27 @@ class Belongings(NamedTuple):
     assistant_id: str
     run_id: str
     step_id: str
+    file_id: str
+    upload_id: str
+    vector_store_id: str
+    batch_id: str
 
     def path(self, operation: Operation) -> str:
         """Return the path of an operation on these objects."""
         return operation.path.format(**self._asdict())
 
 
-MISSING = Belongings("thread_missing", "msg_missing", "asst_missing", "run_missing", "step_missing")
+MISSING = Belongings(
+    "thread_missing",
+    "msg_missing",
+    "asst_missing",
+    "run_missing",
+    "step_missing",
+    "file-missing",
+    "upload_missing",
+    "vs_missing",
+    "vsfb_missing",
+)
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +97,22 @@ def foreign(projects: Projects) -> Belongings:
     # The stream ends when the run does.
     projects.other.http.get(f"/v1{runs}/{run_id}?stream=true").raise_for_status()
     (step,) = projects.other.ok("GET", f"{runs}/{run_id}/steps")["data"]
-    return Belongings(thread_id, message_id, assistant_id, run_id, step["id"])
+    file_id, upload_id = a_file(projects.other), an_upload(projects.other)
+    store_id = a_store(projects.other)
+    batches = f"/vector_stores/{store_id}/file_batches"
+    batch_id = projects.other.ok("POST", batches, {"file_ids": [file_id]})["id"]
+    wait_for_index(projects.other, store_id)
+    return Belongings(
+        thread_id,
+        message_id,
+        assistant_id,
+        run_id,
+        step["id"],
+        file_id,
+        upload_id,
+        store_id,
+        batch_id,
+    )
 
 
 def bodies(projects: Projects, operation: Operation) -> list[Any]:
@@ -68,6 +121,13 @@ def bodies(projects: Projects, operation: Operation) -> list[Any]:
     return [
         own if operation.id == "createRun" else body for body in BODIES.get(operation.id, [None])
     ]
+
+
+def sent(api: Api, operation: Operation, path: str, body: Any) -> httpx2.Response:
+    """Send a request in the form that the operation takes."""
+    if isinstance(operation.body, Form):
+        return send_file(api, body, path=path, field=operation.body.file)
+    return api.call(operation.method, path, body)
 
 
 def holdings(api: Api, of: Belongings) -> list[bytes]:
@@ -81,6 +141,11 @@ def holdings(api: Api, of: Belongings) -> list[bytes]:
             f"{thread}/runs",
             f"{thread}/runs/{of.run_id}/steps",
             f"/assistants/{of.assistant_id}",
+            "/files",
+            f"/files/{of.file_id}/content",
+            f"/vector_stores/{of.vector_store_id}",
+            f"/vector_stores/{of.vector_store_id}/files",
+            f"/vector_stores/{of.vector_store_id}/file_batches/{of.batch_id}",
         )
     ]
 
@@ -105,7 +170,7 @@ def test_an_object_of_another_project_is_answered_like_a_missing_one(
             answers = []
             for of in (foreign, MISSING):
                 path = of.path(operation) + query.format(**of._asdict())
-                answer = projects.one.call(operation.method, path, body)
+                answer = sent(projects.one, operation, path, body)
                 text = answer.text
                 for name, value in of._asdict().items():
                     text = text.replace(value, name)
@@ -116,7 +181,10 @@ def test_an_object_of_another_project_is_answered_like_a_missing_one(
     assert holdings(projects.other, foreign) == before
 
 
-@pytest.mark.parametrize("operation", ON_OBJECTS, ids=[operation.id for operation in ON_OBJECTS])
+IN_THREADS = [operation for operation in ON_OBJECTS if operation.path.startswith("/threads")]
+
+
+@pytest.mark.parametrize("operation", IN_THREADS, ids=[operation.id for operation in IN_THREADS])
 def test_a_message_or_run_of_another_project_is_not_found_in_ones_own_thread(
     projects: Projects, foreign: Belongings, operation: Operation
 ) -> None:
@@ -129,11 +197,11 @@ def test_a_message_or_run_of_another_project_is_not_found_in_ones_own_thread(
         assert answer.status_code == (404 if is_foreign else 200)
 
 
-@pytest.mark.parametrize("path", ["/threads", "/assistants"])
+@pytest.mark.parametrize("path", ["/threads", "/assistants", "/files"])
 def test_a_list_holds_only_what_the_project_has(
     projects: Projects, foreign: Belongings, path: str
 ) -> None:
-    own = {a_thread(projects.one), an_assistant(projects.one)}
+    own = {a_thread(projects.one), an_assistant(projects.one), a_file(projects.one)}
     seen = set(ids(everything(projects.one, path, limit=100)))
     assert seen & own
     assert not seen & set(foreign)
@@ -177,3 +245,52 @@ def test_the_same_id_in_two_projects_is_two_objects(projects: Projects) -> None:
     assert projects.other.ok("GET", path)["id"] == "msg_same"
     projects.one.ok("DELETE", f"/threads/{thread_id}")
     assert ids(everything(projects.other, f"/threads/{thread_id}/messages")) == ["msg_same"]
+
+
+def test_a_store_or_file_of_another_project_cannot_be_named(
+    projects: Projects, foreign: Belongings
+) -> None:
+    """Nor filled, nor searched: not by a thread, an assistant, a message or a run."""
+    store, file = foreign.vector_store_id, foreign.file_id
+    own_store, own_thread = a_store(projects.one), a_thread(projects.one)
+    named = {"tool_resources": {"file_search": {"vector_store_ids": [store]}}}
+    helper = {"tool_resources": {"file_search": {"vector_stores": [{"file_ids": [file]}]}}}
+    attached = {
+        "role": "user",
+        "content": "x",
+        "attachments": [{"file_id": file, "tools": [{"type": "file_search"}]}],
+    }
+    no_store = (404, f"No vector store found with id '{store}'.")
+    no_file = (400, f"The following files were not found: ['{file}'].")
+    for path, body, expected in (
+        ("/threads", named, no_store),
+        (f"/threads/{own_thread}", named, no_store),
+        ("/assistants", {"model": DEMO, **named}, no_store),
+        ("/threads", helper, no_file),
+        ("/threads", {"messages": [attached]}, no_file),
+        (f"/threads/{own_thread}/messages", attached, no_file),
+        ("/vector_stores", {"file_ids": [file]}, no_file),
+        (f"/vector_stores/{own_store}/files", {"file_id": file}, no_file),
+        (f"/vector_stores/{own_store}/file_batches", {"file_ids": [file]}, no_file),
+    ):
+        status, error = projects.one.error("POST", path, body)
+        assert (status, error["message"]) == expected
+    assert found(projects.other, store, "Over one, under one.")
+
+
+def test_a_thread_restored_with_a_store_of_another_project_never_searches_it(
+    projects: Projects, foreign: Belongings
+) -> None:
+    thread = {
+        "id": f"thread_{uuid.uuid4().hex}",
+        "messages": [{"role": "user", "content": "Over one, under one?"}],
+        "tool_resources": {"file_search": {"vector_store_ids": [foreign.vector_store_id]}},
+    }
+    projects.one.ok("POST", "/threads", thread)
+    tools = [{"type": "file_search"}]
+    assistant = an_assistant(projects.one, model=DEMO, tools=tools)
+    runs = f"/threads/{thread['id']}/runs"
+    events = projects.one.events("POST", runs, {"assistant_id": assistant, "stream": True})
+    assert events[-1].name == "thread.run.completed"
+    (step,) = projects.one.ok("GET", f"{runs}/{events[-1].data['id']}/steps")["data"]
+    assert step["type"] == "message_creation"  # it was not even offered a search

@@ -13,7 +13,11 @@ from tests.harness import Api
 TEXT = {"type": "text", "text": "What is this?"}
 URL = "https://test.example/image.png"
 IMAGE_URL = {"type": "image_url", "image_url": {"url": URL}}
-IMAGE_FILE = {"type": "image_file", "image_file": {"file_id": "file-a", "detail": "high"}}
+
+
+def image_file(file_id: str) -> dict[str, Any]:
+    """A part of content: an image among the files."""
+    return {"type": "image_file", "image_file": {"file_id": file_id, "detail": "high"}}
 
 
 @pytest.fixture
@@ -61,20 +65,20 @@ def test_an_assistants_message_made_by_hand_has_no_assistant_and_no_run(
 
 
 def test_parts_keep_their_order_and_images_are_looked_at_automatically(
-    api: Api, thread_id: str
+    files: list[str], api: Api, thread_id: str
 ) -> None:
     low = {"type": "image_url", "image_url": {"url": "https://a.example/b.gif", "detail": "low"}}
-    unset = {"type": "image_file", "image_file": {"file_id": "file-b", "detail": None}}
-    parts = [IMAGE_FILE, TEXT, IMAGE_URL, TEXT, low, unset]
+    unset = {"type": "image_file", "image_file": {"file_id": files[1], "detail": None}}
+    parts = [image_file(files[0]), TEXT, IMAGE_URL, TEXT, low, unset]
     made = api.ok("POST", f"/threads/{thread_id}/messages", {"role": "user", "content": parts})
     text = {"type": "text", "text": {"value": "What is this?", "annotations": []}}
     assert made["content"] == [
-        IMAGE_FILE,
+        image_file(files[0]),
         text,
         {"type": "image_url", "image_url": {"url": URL, "detail": "auto"}},
         text,
         low,
-        {"type": "image_file", "image_file": {"file_id": "file-b", "detail": "auto"}},
+        {"type": "image_file", "image_file": {"file_id": files[1], "detail": "auto"}},
     ]
     assert list(made["content"][0]["image_file"]) == ["file_id", "detail"]
     assert list(made["content"][2]["image_url"]) == ["url", "detail"]
@@ -86,11 +90,13 @@ def test_the_type_of_a_part_may_stand_anywhere_in_it(api: Api, thread_id: str) -
     assert made["content"] == [{"type": "text", "text": {"value": "a", "annotations": []}}]
 
 
-def test_attachments_and_metadata_come_back_as_they_were_sent(api: Api, thread_id: str) -> None:
+def test_attachments_and_metadata_come_back_as_they_were_sent(
+    files: list[str], api: Api, thread_id: str
+) -> None:
     attachments = [
-        {"file_id": "file-a", "tools": [{"type": "code_interpreter"}]},
-        {"file_id": "file-a", "tools": [{"type": "file_search"}, {"type": "code_interpreter"}]},
-        {"file_id": "file-b", "tools": []},
+        {"file_id": files[0], "tools": [{"type": "code_interpreter"}]},
+        {"file_id": files[0], "tools": [{"type": "file_search"}, {"type": "code_interpreter"}]},
+        {"file_id": files[1], "tools": []},
     ]
     body = {
         "role": "user",
@@ -146,11 +152,15 @@ def test_messages_of_one_second_keep_the_order_in_which_they_were_made(
 
 
 def test_modifying_a_message_merges_its_metadata_and_touches_nothing_else(
-    api: Api, thread_id: str
+    files: list[str], api: Api, thread_id: str
 ) -> None:
-    attachments = [{"file_id": "file-a", "tools": [{"type": "file_search"}]}]
+    attachments = [{"file_id": files[0], "tools": [{"type": "file_search"}]}]
     message_id = a_message(
-        api, thread_id, [IMAGE_FILE], metadata={"a": "1", "b": "1"}, attachments=attachments
+        api,
+        thread_id,
+        [image_file(files[0])],
+        metadata={"a": "1", "b": "1"},
+        attachments=attachments,
     )
     path = f"/threads/{thread_id}/messages/{message_id}"
     was = api.ok("GET", path)

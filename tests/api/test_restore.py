@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.api.conftest import Projects, Untouched
-from tests.api.making import a_message, a_thread, as_wire, everything, ids
+from tests.api.making import a_file, a_message, a_thread, as_wire, everything, ids
 from tests.harness import Api, Server, api_of
 
 CITATION = {
@@ -364,7 +364,7 @@ def test_an_export_is_put_back_elsewhere_by_posting_it(projects: Projects) -> No
     thread_id = a_thread(
         one,
         metadata={"schlüssel": "wert", "z": "", "a": "1"},
-        tool_resources={"code_interpreter": {"file_ids": ["file-a"]}},
+        tool_resources={"code_interpreter": {"file_ids": [a_file(one)]}},
         messages=[{"role": "user", "content": f"Frage {index}"} for index in range(30)],
     )
     a_message(one, thread_id, [{"type": "image_url", "image_url": {"url": "https://a.example/b"}}])

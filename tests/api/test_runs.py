@@ -318,11 +318,12 @@ def test_a_thread_and_its_run_are_made_in_one_request(api: Api) -> None:
     assert run["thread_id"] in ids(found)
 
 
-@pytest.mark.parametrize("of_the_run", [None, {"code_interpreter": {"file_ids": ["file-2"]}}])
+@pytest.mark.parametrize("has_own", [False, True])
 def test_the_tool_resources_of_the_run_go_ahead_of_those_of_its_thread(
-    api: Api, of_the_run: Any
+    api: Api, files: list[str], has_own: bool
 ) -> None:
-    own = {"code_interpreter": {"file_ids": ["file-1"]}}
+    own = {"code_interpreter": {"file_ids": files[:1]}}
+    of_the_run = {"code_interpreter": {"file_ids": files[1:]}} if has_own else None
     body = {
         "assistant_id": a_demo(api),
         "thread": {"messages": [USER], "tool_resources": own},

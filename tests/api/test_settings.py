@@ -10,6 +10,7 @@ import pytest
 
 from tests.harness import Server, api_of, weft
 from weft import __version__
+from weft.config import SettingsError, load
 
 
 def limit_of(tmp_path: Path, *flags: str, env: Mapping[str, str] | None = None) -> int:
@@ -57,6 +58,14 @@ def run(
         ("port = 65536", "weft.toml: Expected `int` <= 65535 - at `$.port`"),
         ("prot = 8000", "weft.toml: Object contains unknown field `prot`"),
         ("max_body_bytes = 0", "weft.toml: Expected `int` >= 1024 - at `$.max_body_bytes`"),
+        (
+            "[embeddings]\nurl = 'http://a'",
+            "weft.toml: Object missing required field `model` - at `$.embeddings`",
+        ),
+        (
+            "embeddings = 'http://a'",
+            "weft.toml: Expected `object | null`, got `str` - at `$.embeddings`",
+        ),
         ("log_level = 'loud'", "weft.toml: Invalid enum value 'loud' - at `$.log_level`"),
     ],
 )
@@ -157,3 +166,24 @@ def test_a_url_of_sqlite_is_the_data_folder(tmp_path: Path) -> None:
     (tmp_path / "weft.toml").write_text("database_url = 'sqlite:///relative'\n")
     assert "No key yet" in run("keys", "list", cwd=tmp_path).stdout
     assert (tmp_path / "relative" / "weft.db").exists()
+
+
+def test_the_endpoint_for_embeddings_may_stand_in_the_file_the_environment_or_both(
+    tmp_path: Path,
+) -> None:
+    """A key is better kept out of files."""
+    environment = {
+        "WEFT_EMBEDDINGS_URL": "http://127.0.0.1:1/v1",
+        "WEFT_EMBEDDINGS_MODEL": "small",
+        "WEFT_EMBEDDINGS_DIMENSIONS": "256",
+    }
+    found = load({}, environment).embeddings
+    assert found is not None
+    assert (found.url, found.model, found.dimensions) == ("http://127.0.0.1:1/v1", "small", 256)
+    file = tmp_path / "other.toml"
+    file.write_text('[embeddings]\nurl = "http://a/v1"\nmodel = "m"\n', encoding="utf-8")
+    found = load({}, {"WEFT_EMBEDDINGS_API_KEY": "k"}, file).embeddings
+    assert found is not None
+    assert (found.url, found.model, found.api_key) == ("http://a/v1", "m", "k")
+    with pytest.raises(SettingsError, match="`model`"):
+        load({}, {"WEFT_EMBEDDINGS_URL": "http://a/v1"})

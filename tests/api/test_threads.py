@@ -9,13 +9,19 @@ from typing import Any
 import pytest
 
 from tests.api.making import a_message, a_thread, as_wire, everything
+from tests.api.storing import a_store
 from tests.harness import Api
 
-RESOURCES = {
-    "code_interpreter": {"file_ids": ["file-a", "file-b"]},
-    "file_search": {"vector_store_ids": ["vs_1"]},
-}
 UNSET_AS_READ: dict[str, Any] = {"code_interpreter": {"file_ids": []}}
+
+
+@pytest.fixture
+def resources(files: list[str], api: Api) -> dict[str, Any]:
+    """Resources of both tools."""
+    return {
+        "code_interpreter": {"file_ids": files[:2]},
+        "file_search": {"vector_store_ids": [a_store(api)]},
+    }
 
 
 @pytest.mark.parametrize(
@@ -58,7 +64,7 @@ def test_the_list_shows_a_thread_as_get_does(api: Api) -> None:
     assert listed == api.ok("GET", f"/threads/{thread_id}")
 
 
-def test_a_thread_is_made_with_all_that_it_is_given(api: Api) -> None:
+def test_a_thread_is_made_with_all_that_it_is_given(resources: dict[str, Any], api: Api) -> None:
     made = api.ok(
         "POST",
         "/threads",
@@ -69,11 +75,11 @@ def test_a_thread_is_made_with_all_that_it_is_given(api: Api) -> None:
                 {"role": "user", "content": [{"type": "text", "text": "third"}]},
             ],
             "metadata": {"user": "u1", "": "an empty key", "empty": ""},
-            "tool_resources": RESOURCES,
+            "tool_resources": resources,
         },
     )
     assert made["metadata"] == {"user": "u1", "": "an empty key", "empty": ""}
-    assert made["tool_resources"] == RESOURCES
+    assert made["tool_resources"] == resources
     assert api.ok("GET", f"/threads/{made['id']}") == made
     messages = everything(api, f"/threads/{made['id']}/messages", order="asc")
     assert [m["content"][0]["text"]["value"] for m in messages] == ["first", "second", "third"]
@@ -94,9 +100,11 @@ def test_a_thread_whose_last_message_is_wrong_is_not_made_at_all(api: Api) -> No
     assert everything(api, "/threads", **{"metadata[mark]": mark}) == []
 
 
-def test_stores_to_be_made_leave_an_empty_list_until_there_are_files(api: Api) -> None:
+def test_a_store_is_made_with_the_thread_and_goes_a_week_after_its_last_use(
+    files: list[str], api: Api
+) -> None:
     helper = {
-        "file_ids": ["file-a"],
+        "file_ids": files,
         "chunking_strategy": {
             "type": "static",
             "static": {"max_chunk_size_tokens": 800, "chunk_overlap_tokens": 400},
@@ -106,7 +114,13 @@ def test_stores_to_be_made_leave_an_empty_list_until_there_are_files(api: Api) -
     made = api.ok(
         "POST", "/threads", {"tool_resources": {"file_search": {"vector_stores": [helper]}}}
     )
-    assert made["tool_resources"] == {"file_search": {"vector_store_ids": []}}
+    (store_id,) = made["tool_resources"]["file_search"]["vector_store_ids"]
+    store = api.ok("GET", f"/vector_stores/{store_id}")
+    assert store["metadata"] == {"a": "b"}
+    assert store["file_counts"]["total"] == len(files)
+    assert store["expires_after"] == {"anchor": "last_active_at", "days": 7}
+    assert store["expires_at"] == store["last_active_at"] + 7 * 86400
+    assert api.ok("GET", f"/threads/{made['id']}") == made
 
 
 def test_text_travels_as_it_is_and_not_as_escapes(api: Api) -> None:
@@ -123,8 +137,10 @@ def test_metadata_at_its_limits_is_taken_counted_in_characters(api: Api) -> None
     assert api.ok("GET", f"/threads/{thread_id}")["metadata"] == metadata
 
 
-def test_modifying_adds_and_overwrites_metadata_and_keeps_the_rest(api: Api) -> None:
-    thread_id = a_thread(api, metadata={"a": "1", "b": "1"}, tool_resources=RESOURCES)
+def test_modifying_adds_and_overwrites_metadata_and_keeps_the_rest(
+    resources: dict[str, Any], api: Api
+) -> None:
+    thread_id = a_thread(api, metadata={"a": "1", "b": "1"}, tool_resources=resources)
     was = api.ok("GET", f"/threads/{thread_id}")
     now = api.call("POST", f"/threads/{thread_id}", {"metadata": {"b": "2", "c": "2"}})
     assert now.content == as_wire({**was, "metadata": {"a": "1", "b": "2", "c": "2"}})
@@ -132,8 +148,10 @@ def test_modifying_adds_and_overwrites_metadata_and_keeps_the_rest(api: Api) -> 
 
 
 @pytest.mark.parametrize("change", [{}, {"metadata": None}, {"metadata": {}}])
-def test_a_change_that_names_nothing_changes_nothing(api: Api, change: dict[str, Any]) -> None:
-    thread_id = a_thread(api, metadata={"a": "1"}, tool_resources=RESOURCES)
+def test_a_change_that_names_nothing_changes_nothing(
+    resources: dict[str, Any], api: Api, change: dict[str, Any]
+) -> None:
+    thread_id = a_thread(api, metadata={"a": "1"}, tool_resources=resources)
     was = api.ok("GET", f"/threads/{thread_id}")
     assert api.ok("POST", f"/threads/{thread_id}", change) == was
     assert api.ok("GET", f"/threads/{thread_id}") == was
@@ -155,16 +173,18 @@ def test_the_limit_of_16_pairs_holds_for_the_merged_metadata(api: Api) -> None:
     }
 
 
-def test_modifying_replaces_each_list_that_is_given_and_leaves_the_other(api: Api) -> None:
-    thread_id = a_thread(api, tool_resources=RESOURCES)
-    change = {"tool_resources": {"code_interpreter": {"file_ids": ["file-c"]}}}
+def test_modifying_replaces_each_list_that_is_given_and_leaves_the_other(
+    files: list[str], resources: dict[str, Any], api: Api
+) -> None:
+    thread_id = a_thread(api, tool_resources=resources)
+    change = {"tool_resources": {"code_interpreter": {"file_ids": files[2:]}}}
     now = api.ok("POST", f"/threads/{thread_id}", change)
-    assert now["tool_resources"] == {**RESOURCES, **change["tool_resources"]}
+    assert now["tool_resources"] == {**resources, **change["tool_resources"]}
     assert api.ok("GET", f"/threads/{thread_id}") == now
 
 
-def test_null_resets_the_resources_of_a_thread(api: Api) -> None:
-    thread_id = a_thread(api, metadata={"a": "1"}, tool_resources=RESOURCES)
+def test_null_resets_the_resources_of_a_thread(resources: dict[str, Any], api: Api) -> None:
+    thread_id = a_thread(api, metadata={"a": "1"}, tool_resources=resources)
     now = api.ok("POST", f"/threads/{thread_id}", {"tool_resources": None})
     assert (now["tool_resources"], now["metadata"]) == ({}, {"a": "1"})
     assert api.ok("GET", f"/threads/{thread_id}")["tool_resources"] == UNSET_AS_READ
@@ -239,8 +259,10 @@ def test_a_thread_may_start_with_32_messages(api: Api) -> None:
     assert json.dumps(listed).count(thread_id) == 32
 
 
-def test_null_empties_one_resource_and_leaves_the_other(api: Api) -> None:
-    thread_id = a_thread(api, tool_resources=RESOURCES)
+def test_null_empties_one_resource_and_leaves_the_other(
+    resources: dict[str, Any], api: Api
+) -> None:
+    thread_id = a_thread(api, tool_resources=resources)
     change = {"tool_resources": {"code_interpreter": None}}
     changed = api.ok("POST", f"/threads/{thread_id}", change)
-    assert changed["tool_resources"] == {"file_search": RESOURCES["file_search"]}
+    assert changed["tool_resources"] == {"file_search": resources["file_search"]}

@@ -19,6 +19,7 @@ class Maker:
 
     def __init__(self, document: Node) -> None:
         self._document = document
+        self._begun: dict[str, Strategy] = {}  # by reference: a schema may hold itself
 
     def of(self, schema: Node) -> Strategy:
         """Return the values that a schema allows.
@@ -26,7 +27,11 @@ class Maker:
         Raises: AssertionError for a keyword that nobody taught it.
         """
         if "$ref" in schema:
-            return self.of(self._target(schema["$ref"]))
+            reference = schema["$ref"]
+            if reference not in self._begun:
+                target = self._target(reference)
+                self._begun[reference] = st.deferred(lambda: self.of(target))
+            return self._begun[reference]
         if "allOf" in schema:
             return self.of(self._merged(schema["allOf"]))
         if "anyOf" in schema:

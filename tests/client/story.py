@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable
 from typing import Any, Protocol, TypeVar
 
-from weft import AsyncClient, Client, Event
+from weft import AsyncClient, Client, Event, File
 from weft.client.awaiting import AsyncEventStream
 
 T = TypeVar("T")
@@ -87,6 +87,9 @@ async def tell(teller: Teller) -> None:
     await _about_messages(teller, thread)
     await _about_runs(teller, thread, assistant)
     await _about_functions(teller)
+    await _about_files(teller)
+    await _about_uploads(teller)
+    await _about_vector_stores(teller)
     assert (await teller.one("delete_thread", thread)).deleted
     assert (await teller.one("delete_assistant", assistant)).object == "assistant.deleted"
 
@@ -171,3 +174,69 @@ async def _about_functions(teller: Teller) -> None:
         events = await teller.events(submit, *place, body={"tool_outputs": outputs})
         assert events[0].event == "thread.run.step.completed"
         assert events[-1].event == "thread.run.completed"
+
+
+async def _about_files(teller: Teller) -> None:
+    """A file by its form, its bytes to the last, and its end."""
+    data = bytes(range(256)) * 10
+    expires = {"anchor": "created_at", "seconds": 3600}
+    form = {"file": File("zettel.bin", data), "purpose": "user_data", "expires_after": expires}
+    made = await teller.one("create_file", body=form)
+    assert (made.filename, made.bytes, made.purpose) == ("zettel.bin", len(data), "user_data")
+    assert made.expires_at == made.created_at + 3600
+    assert await teller.one("retrieve_file", made.id) == made
+    assert await teller.one("download_file", made.id) == data
+    assert made.id in [each.id for each in await teller.every("list_files", purpose="user_data")]
+    assert (await teller.one("delete_file", made.id)).deleted
+
+
+async def _about_uploads(teller: Teller) -> None:
+    body = {"filename": "a.txt", "purpose": "batch", "bytes": 6, "mime_type": "text/plain"}
+    given_up = await teller.one("create_upload", body=body)
+    assert (await teller.one("cancel_upload", given_up.id)).status == "cancelled"
+    upload = await teller.one("create_upload", body=body)
+    parts = [
+        await teller.one("add_upload_part", upload.id, body={"data": data})
+        for data in (b"def", b"abc")
+    ]
+    ids = [part.id for part in reversed(parts)]
+    done = await teller.one("complete_upload", upload.id, body={"part_ids": ids})
+    assert done.status == "completed"
+    assert await teller.one("download_file", done.file.id) == b"abcdef"
+    assert (await teller.one("delete_file", done.file.id)).deleted
+
+
+async def _about_vector_stores(teller: Teller) -> None:
+    form = {"purpose": "assistants"}
+    files = [File("loom.txt", b"A loom holds the warp."), File("dye.txt", b"Madder makes red.")]
+    loom, dye = [
+        (await teller.one("create_file", body={**form, "file": file})).id for file in files
+    ]
+    store = (await teller.one("create_vector_store", body={"name": "Craft"})).id
+    assert (await teller.one("get_vector_store", store)).name == "Craft"
+    assert store in [each.id for each in await teller.every("list_vector_stores", limit=1)]
+    days = {"anchor": "last_active_at", "days": 7}
+    changed = await teller.one("modify_vector_store", store, body={"expires_after": days})
+    assert changed.expires_at == changed.last_active_at + 7 * 86400
+    added = await teller.one("create_vector_store_file", store, body={"file_id": loom})
+    assert added.status == "in_progress"
+    batch = await teller.one("create_vector_store_file_batch", store, body={"file_ids": [dye]})
+    while (await teller.one("get_vector_store", store)).status == "in_progress":
+        pass
+    place = (store, batch.id)
+    assert (await teller.one("get_vector_store_file_batch", *place)).file_counts.completed == 1
+    assert (await teller.one("cancel_vector_store_file_batch", *place)).status == "completed"
+    listed = await teller.every("list_files_in_vector_store_batch", *place)
+    assert [each.id for each in listed] == [dye]
+    listed = await teller.every("list_vector_store_files", store, limit=1, filter="completed")
+    assert [each.id for each in listed] == [dye, loom]
+    text = (await teller.one("retrieve_vector_store_file_content", store, loom)).data[0].text
+    assert text == "A loom holds the warp."
+    attributes = {"attributes": {"topic": "tools"}}
+    await teller.one("update_vector_store_file_attributes", store, loom, body=attributes)
+    found = await teller.one("get_vector_store_file", store, loom)
+    assert found.attributes == {"topic": "tools"}
+    results = await teller.one("search_vector_store", store, body={"query": "the warp"})
+    assert results.data[0].file_id == loom
+    assert (await teller.one("delete_vector_store_file", store, dye)).deleted
+    assert (await teller.one("delete_vector_store", store)).object == "vector_store.deleted"

@@ -7,6 +7,7 @@ Its usual credentials insist on https, so the key goes out by a policy of its
 own core library. It has no method that deletes a message.
 """
 
+import io
 import sys
 from typing import Any
 
@@ -30,8 +31,9 @@ TOOLS = [
     ),
     models.CodeInterpreterToolDefinition(),
 ]
+FILE_IDS: list[str] = []  # a file that is there
 RESOURCES = models.ToolResources(
-    code_interpreter=models.CodeInterpreterToolResource(file_ids=["file-1"])
+    code_interpreter=models.CodeInterpreterToolResource(file_ids=FILE_IDS)
 )
 
 
@@ -40,6 +42,7 @@ def main() -> int:
     address, key, open_address = sys.argv[1:]
     tally = Tally()
     with client_of(address, key) as client:
+        files(tally, client)
         agents(tally, client)
         threads(tally, client)
         messages(tally, client)
@@ -56,6 +59,24 @@ def client_of(address: str, key: str) -> Any:
     policy = AzureKeyCredentialPolicy(credential, "Authorization", prefix="Bearer")
     endpoint = f"{address}/api/projects/default"
     return AgentsClient(endpoint, credential, authentication_policy=policy)
+
+
+def files(tally: Tally, client: Any) -> None:
+    """Each method for files; the last one stays for the others."""
+    with tally.check("files.upload, get, list, get_content and delete"):
+        made = upload(client, b"Good day.")
+        same((made.filename, made.bytes, made.purpose), ("day.txt", 9, "assistants"))
+        same(client.files.get(made.id).as_dict(), made.as_dict())
+        same(client.files.list().data[0].id, made.id)
+        same(b"".join(client.files.get_content(made.id)), b"Good day.")
+        client.files.delete(made.id)
+    FILE_IDS.append(upload(client, b"Good day.").id)
+    RESOURCES.code_interpreter.file_ids = FILE_IDS
+
+
+def upload(client: Any, data: bytes) -> Any:
+    """Upload a file."""
+    return client.files.upload(file=io.BytesIO(data), filename="day.txt", purpose="assistants")
 
 
 def agents(tally: Tally, client: Any) -> None:
@@ -75,7 +96,7 @@ def agents(tally: Tally, client: Any) -> None:
         )
         same((made.name, made.model, made.temperature), ("Librarian", "deployment-1", 0.25))
         same(made.tools[0].function.name, "lend")
-        same(list(made.tool_resources.code_interpreter.file_ids), ["file-1"])
+        same(list(made.tool_resources.code_interpreter.file_ids), FILE_IDS)
     with tally.check("get_agent reads the same"):
         same(client.get_agent(made.id).as_dict(), made.as_dict())
     with tally.check("update_agent changes it"):
@@ -132,13 +153,13 @@ def messages(tally: Tally, client: Any) -> None:
             ],
             attachments=[
                 models.MessageAttachment(
-                    file_id="file-1", tools=models.CodeInterpreterTool().definitions
+                    file_id=FILE_IDS[0], tools=models.CodeInterpreterTool().definitions
                 )
             ],
             metadata={"lang": "en"},
         )
         same(made.text_messages[0].text.value, "What is this?")
-        same(made.attachments[0].file_id, "file-1")
+        same(made.attachments[0].file_id, FILE_IDS[0])
     with tally.check("messages.get reads the same"):
         same(client.messages.get(thread.id, made.id).as_dict(), made.as_dict())
     with tally.check("messages.update changes its metadata"):

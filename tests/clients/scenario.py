@@ -5,6 +5,7 @@
 ADDRESS is a server that takes KEY, OPEN_ADDRESS one that was never given a key.
 """
 
+import hashlib
 import sys
 from typing import Any
 
@@ -23,6 +24,8 @@ def main() -> int:
     sent: list[Any] = []
     http_client = openai.DefaultHttpxClient(event_hooks={"request": [sent.append]})
     with OpenAI(base_url=f"{address}/v1", api_key=key, http_client=http_client) as client:
+        files(tally, client)
+        uploads(tally, client)
         assistants(tally, client)
         assistant_pages(tally, client)
         threads(tally, client)
@@ -36,17 +39,79 @@ def main() -> int:
     return tally.close()
 
 
+# The files that the facts refer to, by the names that they have there.
+FILES: dict[str, str] = {}
+
+
+def real(fact: dict[str, Any]) -> dict[str, Any]:
+    """Return a fact with the identifiers of files that are there."""
+    renamed: dict[str, Any] = facts.renamed(fact, FILES)
+    return renamed
+
+
+def files(tally: Tally, client: OpenAI) -> None:
+    """Each method of `client.files`; what is left is for the facts."""
+    for name in facts.FILES:
+        made = client.files.create(file=(f"{name}.txt", b"Good day."), purpose="assistants")
+        FILES[name] = made.id
+    with tally.check("files.create keeps the name, the size and the purpose"):
+        made = client.files.create(file=("größe.bin", bytes(range(256))), purpose="user_data")
+        same((made.filename, made.bytes, made.purpose), ("größe.bin", 256, "user_data"))
+        same((made.object, made.status), ("file", "processed"))
+    with tally.check("files.retrieve and wait_for_processing read the same"):
+        same(client.files.retrieve(made.id), made)
+        same(client.files.wait_for_processing(made.id, poll_interval=0.01), made)
+    with tally.check("files.content brings the bytes"):
+        same(client.files.content(made.id).read(), bytes(range(256)))
+    with tally.check("files.list pages and filters"):
+        same(next(one.id for one in client.files.list(purpose="user_data")), made.id)
+        newest = [one.id for one in client.files.list(limit=2, order="asc")]
+        same(newest[-1], made.id)
+        same(len(newest), len(set(newest)))
+    with tally.check("files.delete removes it"):
+        same(client.files.delete(made.id).deleted, True)
+        expect(openai.NotFoundError, client.files.retrieve, made.id)
+    with tally.check("a wrong purpose raises BadRequestError"):
+        wrong: Any = "world_domination"
+        expect(openai.BadRequestError, client.files.create, file=b"x", purpose=wrong)
+
+
+def uploads(tally: Tally, client: OpenAI) -> None:
+    """Each method of `client.uploads`."""
+    about: dict[str, Any] = {"filename": "a.txt", "purpose": "batch", "mime_type": "text/plain"}
+    with tally.check("uploads make a file of their parts, in the order given"):
+        upload = client.uploads.create(bytes=6, **about)
+        parts = [client.uploads.parts.create(upload.id, data=data) for data in (b"def", b"abc")]
+        ids = [part.id for part in reversed(parts)]
+        md5 = hashlib.md5(b"abcdef", usedforsecurity=False).hexdigest()
+        done = client.uploads.complete(upload.id, part_ids=ids, md5=md5)
+        same(done.status, "completed")
+        assert done.file is not None
+        same(client.files.content(done.file.id).read(), b"abcdef")
+    with tally.check("uploads.upload_file_chunked sends a file in parts"):
+        data = bytes(range(250))
+        done = client.uploads.upload_file_chunked(
+            file=data, bytes=len(data), part_size=100, **about
+        )
+        assert done.file is not None
+        same(client.files.content(done.file.id).read(), data)
+    with tally.check("uploads.cancel ends it"):
+        upload = client.uploads.create(bytes=6, **about)
+        same(client.uploads.cancel(upload.id).status, "cancelled")
+        expect(openai.BadRequestError, client.uploads.complete, upload.id, part_ids=[])
+
+
 def assistants(tally: Tally, client: OpenAI) -> None:
     """Each method of `client.beta.assistants` on one object."""
     with tally.check("assistants.create takes every parameter and gives it back"):
-        made = client.beta.assistants.create(**facts.ASSISTANT)
+        made = client.beta.assistants.create(**real(facts.ASSISTANT))
         own = {"id": made.id, "created_at": made.created_at}
-        same(made.to_dict(), {**facts.ASSISTANT_READ, **own})
+        same(made.to_dict(), {**real(facts.ASSISTANT_READ), **own})
     with tally.check("assistants.retrieve reads the same"):
         same(client.beta.assistants.retrieve(made.id), made)
     with tally.check("assistants.update changes every parameter"):
-        changed = client.beta.assistants.update(made.id, **facts.ASSISTANT_CHANGE)
-        same(changed.to_dict(), {**facts.ASSISTANT_CHANGED, **own})
+        changed = client.beta.assistants.update(made.id, **real(facts.ASSISTANT_CHANGE))
+        same(changed.to_dict(), {**real(facts.ASSISTANT_CHANGED), **own})
     with tally.check("assistants.delete removes it"):
         gone = client.beta.assistants.delete(made.id)
         same((gone.id, gone.object, gone.deleted), (made.id, "assistant.deleted", True))
@@ -75,14 +140,14 @@ def threads(tally: Tally, client: OpenAI) -> None:
     with tally.check("threads.create takes nothing at all"):
         same(client.beta.threads.create().to_dict()["metadata"], {})
     with tally.check("threads.create takes every parameter and gives it back"):
-        made = client.beta.threads.create(**facts.THREAD)
+        made = client.beta.threads.create(**real(facts.THREAD))
         own = {"id": made.id, "created_at": made.created_at}
-        same(made.to_dict(), {**facts.THREAD_READ, **own})
+        same(made.to_dict(), {**real(facts.THREAD_READ), **own})
     with tally.check("threads.retrieve reads the same"):
         same(client.beta.threads.retrieve(made.id), made)
     with tally.check("threads.update changes every parameter"):
-        changed = client.beta.threads.update(made.id, **facts.THREAD_CHANGE)
-        same(changed.to_dict(), {**facts.THREAD_CHANGED, **own})
+        changed = client.beta.threads.update(made.id, **real(facts.THREAD_CHANGE))
+        same(changed.to_dict(), {**real(facts.THREAD_CHANGED), **own})
     with tally.check("threads.delete removes it and its messages"):
         gone = client.beta.threads.delete(made.id)
         same((gone.id, gone.object, gone.deleted), (made.id, "thread.deleted", True))
@@ -98,10 +163,10 @@ def messages(tally: Tally, client: OpenAI) -> None:
         same(text(plain), "Hello.")
         same((plain.role, plain.thread_id), ("assistant", thread.id))
     with tally.check("messages.create takes parts and attachments"):
-        made = client.beta.threads.messages.create(thread.id, **facts.MESSAGE)
+        made = client.beta.threads.messages.create(thread.id, **real(facts.MESSAGE))
         dates = {"created_at": made.created_at, "completed_at": made.created_at}
         own = {"id": made.id, "thread_id": thread.id, **dates}
-        same(made.to_dict(), {**facts.MESSAGE_READ, **own})
+        same(made.to_dict(), {**real(facts.MESSAGE_READ), **own})
     with tally.check("messages.retrieve reads the same"):
         same(client.beta.threads.messages.retrieve(made.id, thread_id=thread.id), made)
     with tally.check("messages.update adds metadata and keeps the rest"):
@@ -193,10 +258,12 @@ def text(message: Any) -> str:
     return value
 
 
-def expect(error: type[openai.APIStatusError], call: Any, *arguments: Any) -> openai.APIStatusError:
+def expect(
+    error: type[openai.APIStatusError], call: Any, *arguments: Any, **named: Any
+) -> openai.APIStatusError:
     """Make a call that must fail with `error`, and return it."""
     try:
-        call(*arguments)
+        call(*arguments, **named)
     except error as caught:
         return caught
     raise AssertionError(f"{error.__name__} was not raised")

@@ -7,6 +7,7 @@ Streams are held against the recorded framing to the byte.
 
 import json
 import re
+from collections.abc import Mapping
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -36,6 +37,15 @@ def check_answer(method: str, path: str, status: int, body: Any) -> None:
     validator = validator_of(method, template, str(status))
     assert validator is not None, f"{where}, which the document does not promise"
     _validate(validator, where, body)
+
+
+def check_bytes(method: str, path: str, status: int, headers: Mapping[str, str]) -> None:
+    """Raise AssertionError unless the document promises bytes here, with these headers."""
+    template = template_of(method, path)
+    assert template is not None, f"{method} {path} answered bytes, but there is no such operation"
+    described = contract()["paths"][template][method.lower()]["responses"][str(status)]
+    assert list(described["content"]) == ["application/octet-stream"]
+    assert {name.lower() for name in described["headers"]} <= set(headers)
 
 
 # A keep-alive has one line feed, so that it joins the next block.
@@ -140,7 +150,10 @@ def validator_of(
         responses = contract()["paths"][template][method.lower()]["responses"]
         if status not in responses:
             return None
-        schema = resolved(responses[status])["content"]["application/json"]["schema"]
+        content = resolved(responses[status])["content"]
+        if "application/json" not in content:
+            return None
+        schema = content["application/json"]["schema"]
     return jsonschema_rs.Draft202012Validator({**schema, "components": _strict_components()})
 
 

@@ -7,6 +7,8 @@ JSON = "application/json"
 
 Node = dict[str, Any]
 
+MAX_DEPTH = 7  # dots in the path of a property
+
 
 def target(document: Node, reference: str) -> Node:
     """Return what a local reference stands for."""
@@ -42,27 +44,39 @@ def parameters(document: Node, described: Node, place: str) -> list[str]:
 
 
 def request_schema(described: Node) -> Node | None:
-    """Return the schema of an operation's JSON body, if it takes one."""
+    """Return the schema of an operation's body, JSON or a form, if it takes one."""
     if "requestBody" not in described:
         return None
-    schema: Node = described["requestBody"]["content"][JSON]["schema"]
+    schema: Node = media_of(described["requestBody"])["schema"]
     return schema
+
+
+def media_of(node: Node) -> Node:
+    """Return what a body or an answer holds: JSON, or the one other kind of it."""
+    content = node["content"]
+    found: Node = content[JSON] if JSON in content else next(iter(content.values()))
+    return found
 
 
 def answer_schema(described: Node) -> Node:
     """Return the schema of an operation's success."""
-    schema: Node = described["responses"]["200"]["content"][JSON]["schema"]
+    schema: Node = media_of(described["responses"]["200"])["schema"]
     return schema
 
 
-def name_of(schema: Node) -> str:
-    """Return the name of the component that a schema refers to."""
-    return str(schema["$ref"].rpartition("/")[2])
+def name_of(schema: Node) -> str | None:
+    """Return the name of the component that a schema refers to, None if it refers to none."""
+    return str(schema["$ref"].rpartition("/")[2]) if "$ref" in schema else None
 
 
 def properties_in(document: Node, schema: Node, path: str = "") -> set[str]:
-    """Return the path of each property that can be reached from a schema."""
+    """Return the path of each property that can be reached from a schema.
+
+    A schema within itself is followed to a depth of `MAX_DEPTH`.
+    """
     found: set[str] = set()
+    if path.count(".") >= MAX_DEPTH:
+        return found
     if "$ref" in schema:
         found |= properties_in(document, target(document, schema["$ref"]), path)
     for keyword in ("anyOf", "oneOf", "allOf"):

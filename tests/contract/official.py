@@ -17,7 +17,7 @@ class OfficialOperation(NamedTuple):
     path_parameters: tuple[str, ...]
     query_parameters: tuple[str, ...]
     request: str | None
-    response: str
+    response: str | None
 
 
 class OfficialSchema(NamedTuple):

@@ -1,4 +1,4 @@
-"""Our document says of threads, messages, assistants, runs and models what the official one says.
+"""Our document says of the operations that the official one has what the official one says.
 
 The official facts stand in `official`. What Weft adds stands here, one by one.
 """
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract import official, official_runs
+from tests.contract import official, official_files, official_runs, official_vector_stores
 from tests.contract.documents import (
     answer_schema,
     every_node,
@@ -30,8 +30,9 @@ OURS = document("3.1")
 
 OFFICIAL = Path(__file__).parents[3] / "shared/reference/assistants.openapi.json"
 
-OPERATIONS = (*official.OPERATIONS, *official_runs.OPERATIONS)
-SCHEMAS = {**official.SCHEMAS, **official_runs.SCHEMAS}
+_TABLES = (official, official_runs, official_files, official_vector_stores)
+OPERATIONS = tuple(each for table in _TABLES for each in table.OPERATIONS)
+SCHEMAS = {name: each for table in _TABLES for name, each in table.SCHEMAS.items()}
 
 # Properties that the real service had on the wire and its document did not name.
 _HYBRID = (
@@ -55,7 +56,11 @@ _ON_RUNS = {
     *_DETAILS,
     *_HYBRID,
 }
-_ON_STEPS = {"expires_at", *_DETAILS}
+_ON_STEPS = {
+    "expires_at",
+    "step_details.tool_calls[].file_search.results[].attributes",
+    *_DETAILS,
+}
 ON_THE_WIRE = {
     "CreateRunRequest": {*_HYBRID},
     "CreateThreadAndRunRequest": {"reasoning_effort", *_HYBRID},
@@ -65,6 +70,9 @@ ON_THE_WIRE = {
     "ListRunStepsResponse": {f"data[].{name}" for name in _ON_STEPS},
     "CreateAssistantRequest": {*_HYBRID},
     "ModifyAssistantRequest": {*_HYBRID},
+    "CreateVectorStoreRequest": {"description"},
+    "VectorStoreObject": {"description"},
+    "ListVectorStoresResponse": {"data[].description"},
     "AssistantObject": {"reasoning_effort", *_HYBRID},
     "ListAssistantsResponse": {
         "data[].reasoning_effort",
@@ -72,16 +80,20 @@ ON_THE_WIRE = {
     },
 }
 # Properties of calls that nothing executes yet, and of models that are withdrawn.
-_TOOLS = ("code_interpreter", "file_search")
+_CODE = "step_details.tool_calls[].code_interpreter"
 NOT_YET = {
-    "RunStepObject": tuple(f"step_details.tool_calls[].{tool}" for tool in _TOOLS),
-    "ListRunStepsResponse": tuple(f"data[].step_details.tool_calls[].{tool}" for tool in _TOOLS),
+    "RunStepObject": (_CODE,),
+    "ListRunStepsResponse": (f"data[].{_CODE}",),
     "Model": ("shutdown_date",),
     "ListModelsResponse": ("data[].shutdown_date",),
 }
 # What Weft adds to official operations and bodies.
 ADDED_PARAMETERS = {"getRun": {"stream", "starting_after"}}
-ADDED_PROPERTIES = {"CreateRunRequest": {"queue_when_busy"}}
+OURS_TOO = ("/threads", "/assistants", "/models", "/files", "/uploads", "/vector_stores")
+ADDED_PROPERTIES = {
+    "CreateRunRequest": {"queue_when_busy"},
+    "CreateFileRequest": {"filename"},  # azure-ai-agents sends it
+}
 NOT_OFFERED = {"deleteModel"}  # it deleted models that the client had trained
 EXTENSIONS = {"listThreads", "getHealth", "getReadiness", "getOpenApi"}
 
@@ -194,8 +206,7 @@ if OFFICIAL.exists():
         found = {
             (described["operationId"], method, path)
             for method, path, described in operations(_document)
-            if path.startswith(("/threads", "/assistants", "/models"))
-            and described["operationId"] not in NOT_OFFERED
+            if path.startswith(OURS_TOO) and described["operationId"] not in NOT_OFFERED
         }
         assert found == {(each.id, each.method, each.path) for each in OPERATIONS}
 

@@ -7,14 +7,16 @@ from pathlib import Path
 
 import pytest
 
+from tests.api.storing import wait_for_index
 from tests.harness import Api, Server, api_of
-from weft.wire.example_objects import Example
+from weft.wire.example_objects import BOUNDARY, Example
 from weft.wire.examples import EXAMPLES
+from weft.wire.form import MEDIA_TYPE
 from weft.wire.operations import TABLE
 
 OPERATIONS = {each.id: each for each in TABLE}
 
-AN_ID = re.compile(r"(?:thread|msg|asst|run|step|call)_[0-9A-Za-z]+")
+AN_ID = re.compile(r"(?:(?:thread|msg|asst|run|step|call|upload|part|vs|vsfb)_|file-)[0-9A-Za-z]+")
 MADE_DATE = re.compile(r'"(\w+_at)": ?(1[7-9]\d{8})\b')
 COUNTED = re.compile(r'"((?:prompt|completion|total)_tokens)": ?(\d+)\b')
 
@@ -34,8 +36,17 @@ class Story:
         )
         if "/runs/" in path:
             self._wait_for_rest(path)
-        body = None if example.body is None else json.loads(self._ours(json.dumps(example.body)))
-        answer = self._api.call(operation.method, path, body, params=dict(example.query))
+        if "/vector_stores/" in path:
+            self._wait_for_index(path)
+        if example.file is not None:
+            # Lines of a form end with both; within the file nothing may change.
+            text = example.form.replace("\n", "\r\n").replace(".\r\n\r\n", ".\n\r\n")
+            kind = {"Content-Type": f"{MEDIA_TYPE}; boundary={BOUNDARY}"}
+            answer = self._api.call(operation.method, path, raw=text.encode(), headers=kind)
+        else:
+            body = None if example.body is None else self._ours(json.dumps(example.body))
+            sent = None if body is None else json.loads(body)
+            answer = self._api.call(operation.method, path, sent, params=dict(example.query))
         assert answer.status_code == 200, answer.text
         if isinstance(example.answer, str):
             got, expected = answer.text, example.answer
@@ -57,6 +68,10 @@ class Story:
         """Follow the run that a path names: the stream ends where the run rests."""
         run = "/".join(path.split("/")[:5])
         self._api.events("GET", run, params={"stream": "true"})
+
+    def _wait_for_index(self, path: str) -> None:
+        """Wait until a store's files are indexed."""
+        wait_for_index(self._api, path.split("/")[2])
 
 
 def _counted(text: str) -> str:

@@ -11,11 +11,11 @@ from openapi_schema_validator import OAS30Validator
 
 from tests.contract.checker import check_events
 from tests.contract.documents import (
-    JSON,
     Node,
     answer_schema,
     every_node,
     followed,
+    media_of,
     name_of,
     operation,
     operations,
@@ -176,7 +176,7 @@ def test_11_every_example_fits_the_schema_beside_which_it_stands(operation_id: s
     contents = [described["requestBody"]["content"]] if "requestBody" in described else []
     contents += [followed(OURS, each)["content"] for each in described["responses"].values()]
     for content in contents:
-        media = content[JSON]
+        media = media_of({"content": content})
         for example in media.get("examples", {}).values():
             _validator(media["schema"]).validate(example["value"])
 
@@ -187,7 +187,7 @@ def test_11_every_operation_has_an_example_of_what_it_takes_and_gives() -> None:
         if operation_id != "getOpenApi":
             assert _examples(operation_id), operation_id
         if "requestBody" in described:
-            assert described["requestBody"]["content"][JSON]["examples"]
+            assert media_of(described["requestBody"])["examples"]
 
 
 def test_11_every_example_of_30_fits_its_schema_too() -> None:
@@ -196,9 +196,9 @@ def test_11_every_example_of_30_fits_its_schema_too() -> None:
         pairs = [(request_schema(described), described.get("requestBody"))]
         pairs += [(answer_schema(described), described["responses"]["200"])]
         for schema, place in pairs:
-            if place is not None and "example" in place["content"][JSON]:
+            if place is not None and "example" in media_of(place):
                 whole = {"allOf": [schema], "components": ours["components"]}
-                OAS30Validator(whole).validate(place["content"][JSON]["example"])
+                OAS30Validator(whole).validate(media_of(place)["example"])
 
 
 def test_11_every_example_of_a_stream_is_one() -> None:
@@ -236,7 +236,7 @@ def test_14_the_fields_that_were_only_on_the_wire_are_in_the_schema() -> None:
 
 
 def _examples(operation_id: str) -> list[Any]:
-    media = operation(OURS, operation_id)["responses"]["200"]["content"][JSON]
+    media = media_of(operation(OURS, operation_id)["responses"]["200"])
     return [example["value"] for example in media["examples"].values()]
 
 

@@ -9,10 +9,22 @@ from typing import NamedTuple
 import apsw
 
 from tests.store.conformance import NOW, P, append, initial, pairs, put_back, thread
-from weft.store import idempotency, messages, sweep, threads
+from weft.store import (
+    chunks,
+    files,
+    idempotency,
+    messages,
+    sweep,
+    threads,
+    uploads,
+    vector_stores,
+)
+from weft.store.chunks import FileKey, NewChunk, Place
+from weft.store.contents import Content, keep
 from weft.store.database import Refused, Statement, Write
 from weft.store.migrations import Migration
 from weft.store.sqlite import Sqlite, migrate
+from weft.store.vector_stores import Job, NewFile
 
 OLD = {"topic": "looms", "state": "open"}
 NEW = {"topic": "looms", "state": "closed", "by": "ada"}
@@ -35,6 +47,41 @@ def _conversation(thread_id: str, count: int) -> Write:
 def _remembered(key: str) -> Statement:
     return idempotency.remember(P, key, "hash", 200, '{"id":"thread_a"}', NOW)
 
+
+def _content(location: str, sha256: str = "hash") -> Content:
+    return Content(sha256, location, 4)
+
+
+def _arrived(location: str) -> Write:
+    return (Statement("blob_arrive", {"location": location, "remove_at": NOW}),)
+
+
+def _kept(location: str, file_id: str, sha256: str = "hash") -> Write:
+    content = _content(location, sha256)
+    new = files.insert(
+        P,
+        file_id,
+        content,
+        purpose="batch",
+        filename="a",
+        created_at=NOW,
+        expires_at=None,
+        now=NOW,
+        wire=f"<{file_id}>",
+    )
+    return (*keep(content), new)
+
+
+_UPLOAD = uploads.insert(
+    P,
+    "upload_a",
+    size_bytes=4,
+    expires_at=NOW,
+    file_expires_after_s=None,
+    now=NOW,
+    wire="<upload_a>",
+)
+_PART = uploads.insert_part(P, "upload_a", "part_a", _content("1/a"))
 
 _HIDE = (
     threads.delete(P, "thread_a", "<thread_a>", NOW),
@@ -82,6 +129,23 @@ OPERATIONS: Mapping[str, Operation] = {
         (sweep.slice_of(P, "thread_a"),),
         is_long=True,
     ),
+    "keep a file": Operation((), ((*_arrived("1/a"), *_kept("1/a", "file-a")),)),
+    "keep a file of a content that is there": Operation(
+        (*_arrived("1/a"), *_kept("1/a", "file-a"), *_arrived("2/b")),
+        (_kept("2/b", "file-b"),),
+    ),
+    "delete a file": Operation(
+        (*_arrived("1/a"), *_kept("1/a", "file-a")), (files.delete(P, "file-a", NOW),)
+    ),
+    "make a file of parts": Operation(
+        (_UPLOAD, *_arrived("1/a"), *keep(_content("1/a")), _PART, *_arrived("2/b")),
+        (
+            (
+                *uploads.end(P, "upload_a", "completed", NOW, "<done>"),
+                *_kept("2/b", "file-b", "other"),
+            ),
+        ),
+    ),
     "write together": Operation(
         _conversation("thread_a", 1),
         (_conversation("thread_b", 2), append("thread_a", "msg_x"), (thread("thread_c"),)),
@@ -94,6 +158,36 @@ OPERATIONS: Mapping[str, Operation] = {
             (thread("thread_c"),),
         ),
     ),
+}
+
+
+_KEY = FileKey(P, "vs_a", "file-1")
+_FILES = [NewFile(f"file-{number}", 800, 400, "{}") for number in range(1, 4)]
+_STORE = (
+    vector_stores.insert(P, "vs_a", NOW, 7, "{}"),
+    vector_stores.fill(P, "vs_a", _FILES, NOW),
+)
+_CLAIMED = (*_STORE, vector_stores.claim(_KEY, Job(0, 0, 800, 400, "{}")))
+_CHUNKS = (
+    *chunks.begin(_KEY, 1, filename="a.txt", space=None),
+    *chunks.append(Place(1, 1), [NewChunk(0, 0, 4, "warp", [["warp"], *[[]] * 7], None)]),
+)
+_DONE = vector_stores.finish(
+    _KEY, 1, status="completed", usage_bytes=4, last_error=None, attributes="{}"
+)
+OPERATIONS = {
+    **OPERATIONS,
+    "put a batch of files into a store": Operation(
+        _STORE, (vector_stores.insert_batch(P, "vs_a", "vsfb_a", _FILES, NOW),)
+    ),
+    "publish what was indexed": Operation(
+        (*_CLAIMED, *_CHUNKS), ((_DONE, *chunks.publish(_KEY, 1, {})),)
+    ),
+    "take a file out of a store": Operation(
+        (*_CLAIMED, *_CHUNKS, _DONE, *chunks.publish(_KEY, 1, {})),
+        (vector_stores.remove(_KEY, NOW),),
+    ),
+    "delete a store": Operation((*_CLAIMED, *_CHUNKS), (vector_stores.delete(P, "vs_a", NOW),)),
 }
 
 

@@ -19,6 +19,7 @@ import apsw
 
 from tests.crash.dying import Countdown, begin_child, came_to_its_end
 from tests.engine.house import EXPIRES_S, House, read
+from tests.engine.library import SEARCH, a_store, put_file, searching
 from tests.engine.scripts import Gate, calls, refusal, text
 from weft.api.stream import follow
 from weft.llm.model import TextDelta
@@ -88,9 +89,23 @@ async def expired_run(house: House, thread_id: str, watch: Watch) -> None:
     await house.status(key, "expired")
 
 
+async def searching_run(house: House, thread_id: str, watch: Watch) -> None:
+    """A file is put into the thread's store, indexed, searched and cited."""
+    store_id = await a_store(house, await put_file(house, "A loom holds the warp."))
+    stores = {"tool_resources": {"file_search": {"vector_store_ids": [store_id]}}}
+    await house.answer("modifyThread", stores, {}, {"thread_id": thread_id})
+    house.models.scripted.by_itself = lambda request: text(
+        f"The warp【{len(request.messages) - 2}:0†looms.txt】."
+    )
+    key = await house.start(thread_id, searching("loom"), tools=SEARCH)
+    watch(key)
+    await house.rest(key)
+
+
 Play = Callable[[House, str, Watch], Awaitable[None]]
 PLAYS: dict[str, Play] = {
-    play.__name__: play for play in (text_run, tool_run, waiting_run, cancelled_run, expired_run)
+    play.__name__: play
+    for play in (text_run, tool_run, waiting_run, cancelled_run, expired_run, searching_run)
 }
 
 

@@ -23,13 +23,18 @@ from weft.api.stream import follow, followed
 from weft.domain.ids import Ids
 from weft.domain.lifecycle import AT_REST
 from weft.engine.drive import Engineering
+from weft.engine.indexing import Indexing, IndexingEngine
 from weft.engine.worker import EmbeddedEngine
 from weft.llm.tokens import Calibration
+from weft.store import files
 from weft.store import runs as store
+from weft.store.blobs import FOLDER, Folder
+from weft.store.contents import Contents, keep
 from weft.store.database import Database
 from weft.store.runs import ENGINE, RunKey
 from weft.store.sqlite import Sqlite, connect, migrate
 from weft.wire import events as wire_events
+from weft.wire.form import Form
 from weft.wire.operations import TABLE
 
 P = "default"
@@ -102,9 +107,11 @@ class House:
     async def open(self) -> None:
         """Start: the database, then the engine."""
         self.database = await self.open_database()
-        self.rooms = Rooms(self.database, self._ids, self.clock, (NAME,), EXPIRES_S)
+        self.contents = Contents(self.database, Folder(self.path.parent / FOLDER), self.clock)
+        self.rooms = Rooms(self.database, self.contents, self._ids, self.clock, (NAME,), EXPIRES_S)
         self.tools = Engineering(
             self.database,
+            self.contents,
             self._ids,
             self.clock,
             self.models,
@@ -113,6 +120,17 @@ class House:
             EXPIRES_S,
         )
         self.open_engine()
+        self.open_indexing()
+
+    def open_indexing(self) -> None:
+        """Start what indexes files."""
+        tools = Indexing(self.database, self.contents)
+        self.indexing = asyncio.create_task(IndexingEngine(tools, look_s=LOOK_S).work())
+
+    async def stop_indexing(self) -> None:
+        """Let only the indexing go."""
+        self.indexing.cancel()
+        await asyncio.gather(self.indexing, return_exceptions=True)
 
     async def open_database(self) -> Database:
         """Open the file."""
@@ -131,6 +149,8 @@ class House:
     async def close(self) -> None:
         """Stop in order."""
         await self.stop_engine()
+        await self.stop_indexing()
+        await self.contents.close()
         await self.database.close()
 
     async def stop_engine(self) -> None:
@@ -161,9 +181,28 @@ class House:
         """Call an operation as the server does, once the request is in."""
         operation = OPERATIONS[operation_id]
         asked = None if operation.query is None else msgspec.convert(query, operation.query)
+        assert not isinstance(operation.body, Form), "forms are for the server"
         taken = operation.body.decode(json.dumps(body).encode()) if operation.body else None
         call: Call[Any] = Call(self.rooms, P, path, asked, taken, {}, None)
         return await FUNCTIONS[operation_id](call), call
+
+    async def keep(self, file_id: str, data: bytes) -> None:
+        """Store a file."""
+        async with self.contents.arriving() as arrival:
+            await arrival.write(data)
+            content = await arrival.finish()
+            new = files.insert(
+                P,
+                file_id,
+                content,
+                purpose="vision",
+                filename="image",
+                created_at=self.clock.now,
+                expires_at=None,
+                now=self.clock.now,
+                wire="{}",
+            )
+            await self.database.write((*keep(content), new))
 
     async def post(self, operation_id: str, /, **body: Any) -> Any:
         """Do what is no part of a thread."""

@@ -70,10 +70,10 @@ class Story:
         if kept is self.messages and name in ends:
             shown = [said(part) for part in event.data["content"]]
             assert shown == (self.streamed[object_id] or [""])
+            for part in event.data["content"]:
+                _check_citations(part)
         if name == "completed" and event.data.get("type") == "tool_calls":
-            called = [
-                call["function"]["arguments"] for call in event.data["step_details"]["tool_calls"]
-            ]
+            called = [_arguments(call) for call in event.data["step_details"]["tool_calls"]]
             assert called == self.streamed[object_id]
 
     def _read_delta(self, parts: list[str], delta: Any) -> None:
@@ -82,12 +82,23 @@ class Story:
             assert piece["index"] <= len(parts)
             if piece["index"] == len(parts):
                 parts.append("")
-            is_call = piece["type"] == "function"
-            parts[piece["index"]] += piece["function"]["arguments"] if is_call else said(piece)
+            is_call = piece["type"] in ("function", "file_search")
+            parts[piece["index"]] += _arguments(piece) if is_call else said(piece)
 
     def open(self) -> list[str]:
         """The steps and messages that have not ended."""
         return [name for name, state in self._states.items() if state != "ended"]
+
+
+def _arguments(call: Any) -> str:
+    """What is shown of a call's arguments; the engine's own searches keep theirs."""
+    return str(call["function"]["arguments"]) if call["type"] == "function" else ""
+
+
+def _check_citations(part: Any) -> None:
+    """Each citation stands where it says."""
+    for cited in part["text"]["annotations"] if part["type"] == "text" else ():
+        assert said(part)[cited["start_index"] : cited["end_index"]] == cited["text"]
 
 
 async def check(house: House, key: RunKey) -> Story:

@@ -1,6 +1,7 @@
 """What the model reads: the newest of the thread that fits, in the order in which it was said."""
 
 import asyncio
+import base64
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from tests.store.work import Work
 from weft.engine.context import SLICE, build
 from weft.llm.model import ChatMessage, ImagePart, ModelError, TextDelta, TextPart
 from weft.llm.tokens import estimate_request
-from weft.store import messages
+from weft.store import files, messages
 from weft.store import runs as store
 from weft.wire.runs import stored_run
 
@@ -146,12 +147,29 @@ async def test_images_are_shown_with_their_texts(house: House) -> None:
     assert spoken(house) == [("user", [TextPart("What is this?"), ImagePart(url, "low")])]
 
 
-async def test_an_image_that_only_a_file_has_is_left_out(house: House) -> None:
-    """There are no files yet."""
-    thread_id = await house.thread("one")
+async def test_an_image_among_the_files_is_read_as_a_data_url(house: House) -> None:
+    png = b"\x89PNG\r\n\x1a\n and so on"
+    await house.keep("file-1", png)
+    thread_id = await house.thread()
+    image = {"type": "image_file", "image_file": {"file_id": "file-1", "detail": "low"}}
+    await house.say(thread_id, [image])
+    await house.rest(await house.start(thread_id, text("A dot.")))
+    url = f"data:image/png;base64,{base64.b64encode(png).decode()}"
+    assert spoken(house) == [("user", [ImagePart(url, "low")])]
+
+
+@pytest.mark.parametrize("data", [b"no image at all", None])
+async def test_an_image_that_is_none_or_is_gone_is_said_to_be_missing(
+    house: House, data: bytes | None
+) -> None:
+    await house.keep("file-1", data or b"GIF89a")
+    thread_id = await house.thread()
     await house.say(thread_id, [{"type": "image_file", "image_file": {"file_id": "file-1"}}])
-    await house.rest(await house.start(thread_id, text("eins")))
-    assert spoken(house) == [("user", "one")]
+    if data is None:
+        await house.database.write(files.delete(P, "file-1", house.clock.now))
+    await house.rest(await house.start(thread_id, text("Hm.")))
+    missing = TextPart("[An image was here that cannot be shown.]")
+    assert spoken(house) == [("user", [missing])]
 
 
 async def test_parts_of_text_are_read_as_lines(house: House) -> None:
@@ -208,6 +226,7 @@ async def test_others_go_on_while_a_long_prompt_is_read(house: House) -> None:
     others = asyncio.create_task(other())
     prompt = await build(
         house.database,
+        house.contents,
         key,
         run,
         prompt_tokens=100_000,

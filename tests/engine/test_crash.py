@@ -14,6 +14,7 @@ import pytest
 from tests.engine.dying import PLAYS
 from tests.engine.house import House
 from tests.engine.invariants import check
+from tests.engine.library import indexed, on_store
 from tests.engine.scripts import Script, calls, text
 from weft.llm.model import ModelRequest
 from weft.store.runs import RunKey
@@ -26,6 +27,7 @@ ENDS = {
     "waiting_run": ["completed", "completed"],
     "cancelled_run": ["cancelled"],
     "expired_run": ["expired"],
+    "searching_run": ["completed"],
 }
 
 
@@ -75,9 +77,22 @@ async def rise(folder: Path) -> list[str]:
             shown = [event for run_id, *event in seen if run_id == key.id and event[0] != "0"]
             assert shown == log[: len(shown)]
         await house.say(thread_id, "And now?")
+        for (store_id,) in house.rows("SELECT id FROM vector_store"):
+            await check_store(house, store_id)
         after = await house.start(thread_id, text("Sun."))
         assert (await house.rest(after))["status"] == "completed"
         return [(await house.run(key))["status"] for key in keys]
+
+
+async def check_store(house: House, store_id: str) -> None:
+    """Check that a store comes to an end: right counts, each file found, and found once."""
+    shown = await indexed(house, store_id)
+    for name in ("in_progress", "completed", "failed", "cancelled"):
+        rows = "SELECT count(*) FROM vector_store_file WHERE vector_store_id = ? AND status = ?"
+        assert [(shown["file_counts"][name],)] == house.rows(rows, store_id, name)
+    assert shown["file_counts"]["completed"] == shown["file_counts"]["total"]
+    page = await on_store(house, "searchVectorStore", store_id, {"query": "loom warp"})
+    assert len(page["data"]) == shown["file_counts"]["total"]
 
 
 async def rise_all(folders: list[Path]) -> list[list[str]]:

@@ -27,8 +27,9 @@ from weft.store.sql import statements
 from weft.store.sqlite import DIALECT, connect, migrate
 from weft.wire.runs import RunObject, advance, stored_run
 
-SCHEMA = "".join(step.sql for step in migrations(DIALECT))
-SQL = statements(DIALECT)
+SCHEMA = next(step.sql for step in migrations(DIALECT) if step.name == "runs")
+# Other objects have statuses of their own.
+SQL = {name: sql for name, sql in statements(DIALECT).items() if re.search(r"\brun\b", sql)}
 RUN = (
     '{"id":"run_1","created_at":1,"assistant_id":"asst_1","thread_id":"thread_1","expires_at":601,'
     '"model":"m","instructions":null,"tools":[],"tool_resources":{},"metadata":{},"temperature":1,'

@@ -35,16 +35,24 @@ SEARCHES: list[dict[str, str]] = [
 ]
 searches = st.sampled_from([{}, {}, {}, *SEARCHES])
 
-_lists = st.lists(st.sampled_from(["file-1", "file-2"]), max_size=2)
-_resources: Bodies = st.fixed_dictionaries(
-    {},
-    optional={
-        "code_interpreter": st.fixed_dictionaries({}, optional={"file_ids": _lists}),
-        "file_search": st.fixed_dictionaries(
-            {}, optional={"vector_store_ids": st.sampled_from([[], ["vs_1"]])}
-        ),
-    },
-)
+
+def _resources_of(files: tuple[str, ...] = (), stores: tuple[str, ...] = ()) -> Bodies:
+    """Resources that name some of the files and of the vector stores."""
+    lists = st.lists(st.sampled_from(files), max_size=2) if files else st.just([])
+    return st.fixed_dictionaries(
+        {},
+        optional={
+            "code_interpreter": st.fixed_dictionaries({}, optional={"file_ids": lists}),
+            "file_search": st.fixed_dictionaries(
+                {}, optional={"vector_store_ids": st.sampled_from([[], list(stores)])}
+            ),
+        },
+    )
+
+
+# What is new refers to what is there, and there is nothing; what is restored to anything.
+_resources = _resources_of()
+_old_resources = _resources_of(("file-1", "file-2"), ("vs_1",))
 
 
 def _optional(always: dict[str, Any], **maybe: st.SearchStrategy[Any]) -> Bodies:
@@ -56,22 +64,31 @@ def _optional(always: dict[str, Any], **maybe: st.SearchStrategy[Any]) -> Bodies
 _parts = st.one_of(
     st.text(min_size=1, max_size=5).map(lambda text: {"type": "text", "text": text}),
     st.just({"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}),
-    st.just({"type": "image_file", "image_file": {"file_id": "file-1", "detail": "low"}}),
 )
-_contents = st.one_of(
-    st.sampled_from(["Hello", "\0\u2028\U0001f469"]), st.lists(_parts, min_size=1, max_size=3)
+_old_parts = st.one_of(
+    _parts, st.just({"type": "image_file", "image_file": {"file_id": "file-1", "detail": "low"}})
 )
-_message = {"role": st.sampled_from(["user", "assistant"]), "content": _contents}
+
+
+def _message_of(parts: st.SearchStrategy[Any]) -> dict[str, st.SearchStrategy[Any]]:
+    contents = st.one_of(
+        st.sampled_from(["Hello", "\0\u2028\U0001f469"]), st.lists(parts, min_size=1, max_size=3)
+    )
+    return {"role": st.sampled_from(["user", "assistant"]), "content": contents}
+
+
+_message = _message_of(_parts)
 _attachments = st.just([{"file_id": "file-1", "tools": [{"type": "file_search"}]}])
 
-new_messages = _optional(_message, metadata=metadata, attachments=_attachments)
+new_messages = _optional(_message, metadata=metadata)
 old_messages = _optional(
-    {**_message, "id": st.sampled_from(RESTORED_MESSAGES)},
+    {**_message_of(_old_parts), "id": st.sampled_from(RESTORED_MESSAGES)},
     created_at=_OLD,
     object=st.just("thread.message"),
     run_id=st.sampled_from(RUNS),
     thread_id=st.sampled_from(RESTORED_THREADS),
     metadata=_some,
+    attachments=_attachments,
 )
 message_changes = _optional({}, metadata=metadata)
 
@@ -84,7 +101,9 @@ new_threads = _optional(
     tool_resources=_resources,
 )
 _kept_messages = _optional(
-    {**_message, "id": st.sampled_from(RESTORED_MESSAGES)}, created_at=_OLD, run_id=st.just("run_1")
+    {**_message_of(_old_parts), "id": st.sampled_from(RESTORED_MESSAGES)},
+    created_at=_OLD,
+    run_id=st.just("run_1"),
 )
 old_threads = _optional(
     {"id": st.sampled_from(RESTORED_THREADS)},
@@ -92,7 +111,7 @@ old_threads = _optional(
     created_at=_OLD,
     messages=st.lists(st.one_of(_kept_messages, old_messages, new_messages), max_size=4),
     metadata=metadata,
-    tool_resources=_resources,
+    tool_resources=_old_resources,
 )
 thread_changes = _optional(
     {},

@@ -19,7 +19,7 @@ from weft.wire.operations import TABLE
 BODIES = {
     f"{operation.id}-{struct.__name__}": (operation.body, struct)
     for operation in TABLE
-    if operation.body is not None
+    if isinstance(operation.body, Body)
     for struct in (operation.body.struct, operation.body.restore)
     if struct is not None
 }

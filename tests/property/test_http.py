@@ -19,6 +19,7 @@ from tests.api.making import RawAnswer, open_socket, read_all
 from tests.harness import Server
 from tests.property.lawful import lawful, spoilt, values
 from tests.property.profiles import examples
+from weft.wire.body import Body
 from weft.wire.operations import TABLE
 
 MAX_BODY_BYTES = 4096
@@ -29,7 +30,7 @@ Bytes: TypeAlias = st.SearchStrategy[bytes]
 KINDS = [
     kind
     for operation in TABLE
-    if operation.body is not None
+    if isinstance(operation.body, Body)
     for kind in (operation.body.struct, operation.body.restore)
     if kind is not None
 ]
@@ -45,6 +46,7 @@ _methods = st.sampled_from(
 _segments = st.one_of(
     st.sampled_from([b"v1", b"openai", b"api", b"projects", b"default", b"threads", b"messages"]),
     st.sampled_from([b"assistants", b"thread_a", b"msg_a", b"asst_a", b"thread_", b"healthz"]),
+    st.sampled_from([b"files", b"file-a", b"content", b"uploads", b"upload_a", b"parts"]),
     st.sampled_from([b"readyz", b"openapi.json", b"", b".", b"..", b"%2e%2e", b"%2F", b"%00"]),
     st.sampled_from([b"%ff%fe", b"%", b"%zz", b"%ED%A0%80", b";", b"*", b"[", b"~", b"a" * 5000]),
     st.text(max_size=4).map(lambda text: text.encode("utf-8")),

@@ -20,6 +20,8 @@ from weft.api.threads import list_threads
 from weft.domain.errors import NotFound
 from weft.domain.ids import Ids
 from weft.store import messages, threads
+from weft.store.blobs import FOLDER, Folder
+from weft.store.contents import Contents
 from weft.store.database import Write
 from weft.store.sqlite import Sqlite, migrate
 from weft.wire.messages import ListMessagesQuery
@@ -37,7 +39,8 @@ class Store:
         self._runner = asyncio.Runner()
         self._projects = itertools.count()
         self.database = self._runner.run(self._opened(path))
-        self.rooms = Rooms(self.database, Ids(lambda: 0), lambda: NOW)
+        contents = Contents(self.database, Folder(folder / FOLDER), lambda: NOW)
+        self.rooms = Rooms(self.database, contents, Ids(lambda: 0), lambda: NOW)
 
     @staticmethod
     async def _opened(path: Path) -> Sqlite:

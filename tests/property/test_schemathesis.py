@@ -26,7 +26,6 @@ CHECKS = (
     "content_type_conformance",
     "response_headers_conformance",
     "response_schema_conformance",
-    "negative_data_rejection",
     "unsupported_method",
     "allow_header_conformance",
     "missing_required_header",
@@ -35,6 +34,8 @@ CHECKS = (
     # In the place of positive_data_acceptance, which takes every refusal of a lawful request for
     # a fault, also one for what is stored: a key or an id that is taken.
     "lawful_requests_are_accepted",
+    # In the place of negative_data_rejection, which knows no file that may hold anything.
+    "unlawful_requests_are_refused",
     # Left out: ignored_auth, because the document must allow requests without a key (a server
     # without keys takes them); object_level_authorization, which needs a second identity: the
     # stateful test has two projects; max_response_time: nothing here is timed.

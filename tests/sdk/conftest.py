@@ -1,13 +1,17 @@
 """The official SDK against a server that asks for a key, with a record of what was sent."""
 
 import warnings
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple, TypeAlias
 
 import httpx2
+import openai
 import pytest
 
 from tests.harness import Server, weft
+from tests.sdk import facts
+
+Real: TypeAlias = Callable[[Any], Any]
 
 
 class Door(NamedTuple):
@@ -36,6 +40,18 @@ def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
     made = weft("keys", "create", "--data-dir", str(data_dir), cwd=data_dir.parent)
     with Server(data_dir) as server:
         yield Door(server.address, made.stdout.strip())
+
+
+@pytest.fixture(scope="session")
+def real(door: Door) -> Real:
+    """Gives facts with the identifiers of files and of a store that are there."""
+    with openai.OpenAI(base_url=f"{door.address}/v1", api_key=door.key) as client:
+        names = {
+            name: client.files.create(file=(f"{name}.txt", b"Good day."), purpose="assistants").id
+            for name in facts.FILES
+        }
+        names[facts.STORE] = client.vector_stores.create().id
+    return lambda value: facts.renamed(value, names)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ raise; its `call` works on either client (the async one gives something to await
 environment of its own: so nothing is imported here beyond the SDK.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import openai
@@ -181,6 +181,20 @@ THREAD_CHANGED: dict[str, Any] = {
         "file_search": {"vector_store_ids": ["vs_1"]},
     },
 }
+
+
+# What the facts above call the files and the vector store that they refer to.
+FILES = ("file-1", "file-2", "file-3")
+STORE = "vs_1"
+
+
+def renamed(value: Any, names: Mapping[str, str]) -> Any:
+    """Return a fact with the identifiers that a server made instead of its own."""
+    if isinstance(value, dict):
+        return {key: renamed(inner, names) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [renamed(inner, names) for inner in value]
+    return names.get(value, value) if isinstance(value, str) else value
 
 
 class Refusal(NamedTuple):

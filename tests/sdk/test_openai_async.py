@@ -16,7 +16,7 @@ from openai.types.beta import Thread
 from openai.types.beta.threads import Message, TextContentBlock
 
 from tests.sdk import facts
-from tests.sdk.conftest import Door, check_azure
+from tests.sdk.conftest import Door, Real, check_azure
 
 pytestmark = pytest.mark.anyio
 
@@ -56,13 +56,15 @@ def text(message: Message) -> str:
     return message.content[0].text.value
 
 
-async def test_an_assistant_lives_from_creation_to_deletion(client: AsyncOpenAI) -> None:
-    made = await client.beta.assistants.create(**facts.ASSISTANT)
+async def test_an_assistant_lives_from_creation_to_deletion(
+    real: Real, client: AsyncOpenAI
+) -> None:
+    made = await client.beta.assistants.create(**real(facts.ASSISTANT))
     own = {"id": made.id, "created_at": made.created_at}
-    assert made.to_dict() == {**facts.ASSISTANT_READ, **own}
+    assert made.to_dict() == {**real(facts.ASSISTANT_READ), **own}
     assert await client.beta.assistants.retrieve(made.id) == made
-    changed = await client.beta.assistants.update(made.id, **facts.ASSISTANT_CHANGE)
-    assert changed.to_dict() == {**facts.ASSISTANT_CHANGED, **own}
+    changed = await client.beta.assistants.update(made.id, **real(facts.ASSISTANT_CHANGE))
+    assert changed.to_dict() == {**real(facts.ASSISTANT_CHANGED), **own}
     assert (await client.beta.assistants.delete(made.id)).deleted
     with pytest.raises(openai.NotFoundError):
         await client.beta.assistants.retrieve(made.id)
@@ -79,27 +81,27 @@ async def test_assistants_page_in_both_orders(client: AsyncOpenAI) -> None:
     assert [one.id for one in page.data] == [one.id for one in made[-3:-1]]
 
 
-async def test_a_thread_lives_from_creation_to_deletion(client: AsyncOpenAI) -> None:
-    made = await client.beta.threads.create(**facts.THREAD)
+async def test_a_thread_lives_from_creation_to_deletion(real: Real, client: AsyncOpenAI) -> None:
+    made = await client.beta.threads.create(**real(facts.THREAD))
     own = {"id": made.id, "created_at": made.created_at}
-    assert made.to_dict() == {**facts.THREAD_READ, **own}
+    assert made.to_dict() == {**real(facts.THREAD_READ), **own}
     assert await client.beta.threads.retrieve(made.id) == made
-    changed = await client.beta.threads.update(made.id, **facts.THREAD_CHANGE)
-    assert changed.to_dict() == {**facts.THREAD_CHANGED, **own}
+    changed = await client.beta.threads.update(made.id, **real(facts.THREAD_CHANGE))
+    assert changed.to_dict() == {**real(facts.THREAD_CHANGED), **own}
     assert (await client.beta.threads.delete(made.id)).deleted
     with pytest.raises(openai.NotFoundError):
         await client.beta.threads.retrieve(made.id)
 
 
-async def test_a_message_lives_from_creation_to_deletion(client: AsyncOpenAI) -> None:
+async def test_a_message_lives_from_creation_to_deletion(real: Real, client: AsyncOpenAI) -> None:
     thread = await client.beta.threads.create()
     messages = client.beta.threads.messages
     plain = await messages.create(thread.id, role="assistant", content="Good day.")
     assert (text(plain), plain.role, plain.thread_id) == ("Good day.", "assistant", thread.id)
-    made = await messages.create(thread.id, **facts.MESSAGE)
+    made = await messages.create(thread.id, **real(facts.MESSAGE))
     dates = {"created_at": made.created_at, "completed_at": made.created_at}
     own = {"id": made.id, "thread_id": thread.id, **dates}
-    assert made.to_dict() == {**facts.MESSAGE_READ, **own}
+    assert made.to_dict() == {**real(facts.MESSAGE_READ), **own}
     assert await messages.retrieve(made.id, thread_id=thread.id) == made
     changed = await messages.update(made.id, thread_id=thread.id, metadata={"lang": "fr"})
     assert changed.to_dict() == {**made.to_dict(), "metadata": {"lang": "fr"}}

@@ -15,7 +15,7 @@ from openai.types.beta.threads import Run
 
 from tests.harness import Server
 from tests.sdk import run_facts as facts
-from tests.sdk.conftest import Door
+from tests.sdk.conftest import Door, Real
 from tests.sdk.run_facts import Recorder, in_short, outputs_of, values
 
 
@@ -121,12 +121,14 @@ def test_outputs_are_handed_in_without_waiting(client: OpenAI, asking: str, libr
     assert runs.poll(run.id, thread_id=asking).status == "completed"
 
 
-def test_a_thread_is_made_run_and_polled_in_one_call(client: OpenAI, librarian: str) -> None:
+def test_a_thread_is_made_run_and_polled_in_one_call(
+    real: Real, client: OpenAI, librarian: str
+) -> None:
     threads = client.beta.threads
     made = threads.create_and_run(
         assistant_id=librarian,
         thread={"messages": [facts.HELLO], "metadata": {"user": "u1"}},
-        tool_resources={"code_interpreter": {"file_ids": ["file-1"]}},
+        tool_resources=real({"code_interpreter": {"file_ids": ["file-1"]}}),
         **facts.SETTINGS,
     )
     assert made.status == "queued"

@@ -19,7 +19,7 @@ from openai.types.beta.threads import (
 )
 
 from tests.sdk import facts
-from tests.sdk.conftest import Door, check_azure
+from tests.sdk.conftest import Door, Real, check_azure
 
 
 @pytest.fixture
@@ -52,12 +52,14 @@ def five(client: OpenAI) -> Thread:
 # --- assistants -----------------------------------------------------------------------------
 
 
-def test_an_assistant_takes_every_parameter_and_comes_back_whole(client: OpenAI) -> None:
-    made = client.beta.assistants.create(**facts.ASSISTANT)
+def test_an_assistant_takes_every_parameter_and_comes_back_whole(
+    real: Real, client: OpenAI
+) -> None:
+    made = client.beta.assistants.create(**real(facts.ASSISTANT))
     assert isinstance(made, Assistant)
     assert isinstance(made.tools[2], FunctionTool)
     own = {"id": made.id, "created_at": made.created_at}
-    assert made.to_dict() == {**facts.ASSISTANT_READ, **own}
+    assert made.to_dict() == {**real(facts.ASSISTANT_READ), **own}
     assert client.beta.assistants.retrieve(made.id) == made
 
 
@@ -67,11 +69,11 @@ def test_an_assistant_of_a_model_alone_has_every_default(client: OpenAI) -> None
     assert made.to_dict() == {**facts.ASSISTANT_OF_A_MODEL_ALONE, **own}
 
 
-def test_an_assistant_takes_a_change_of_every_parameter(client: OpenAI) -> None:
-    made = client.beta.assistants.create(**facts.ASSISTANT)
-    changed = client.beta.assistants.update(made.id, **facts.ASSISTANT_CHANGE)
+def test_an_assistant_takes_a_change_of_every_parameter(real: Real, client: OpenAI) -> None:
+    made = client.beta.assistants.create(**real(facts.ASSISTANT))
+    changed = client.beta.assistants.update(made.id, **real(facts.ASSISTANT_CHANGE))
     own = {"id": made.id, "created_at": made.created_at}
-    assert changed.to_dict() == {**facts.ASSISTANT_CHANGED, **own}
+    assert changed.to_dict() == {**real(facts.ASSISTANT_CHANGED), **own}
     assert client.beta.assistants.retrieve(made.id) == changed
 
 
@@ -109,16 +111,16 @@ def test_assistants_before_a_cursor_are_those_right_ahead_of_it(client: OpenAI) 
 # --- threads --------------------------------------------------------------------------------
 
 
-def test_a_thread_takes_every_parameter_and_comes_back_whole(client: OpenAI) -> None:
-    made = client.beta.threads.create(**facts.THREAD)
+def test_a_thread_takes_every_parameter_and_comes_back_whole(real: Real, client: OpenAI) -> None:
+    made = client.beta.threads.create(**real(facts.THREAD))
     assert isinstance(made, Thread)
     own = {"id": made.id, "created_at": made.created_at}
-    assert made.to_dict() == {**facts.THREAD_READ, **own}
+    assert made.to_dict() == {**real(facts.THREAD_READ), **own}
     assert client.beta.threads.retrieve(made.id) == made
     plain, rich = client.beta.threads.messages.list(made.id, order="asc").data
     assert texts([plain]) == ["Good day."]
     assert rich.content == client.beta.threads.messages.retrieve(rich.id, thread_id=made.id).content
-    assert rich.to_dict()["attachments"] == facts.ATTACHMENTS
+    assert rich.to_dict()["attachments"] == real(facts.ATTACHMENTS)
 
 
 def test_a_thread_may_be_made_of_nothing(client: OpenAI) -> None:
@@ -127,11 +129,11 @@ def test_a_thread_may_be_made_of_nothing(client: OpenAI) -> None:
     assert client.beta.threads.messages.list(made.id).data == []
 
 
-def test_a_thread_takes_a_change_of_every_parameter(client: OpenAI) -> None:
-    made = client.beta.threads.create(**facts.THREAD)
-    changed = client.beta.threads.update(made.id, **facts.THREAD_CHANGE)
+def test_a_thread_takes_a_change_of_every_parameter(real: Real, client: OpenAI) -> None:
+    made = client.beta.threads.create(**real(facts.THREAD))
+    changed = client.beta.threads.update(made.id, **real(facts.THREAD_CHANGE))
     own = {"id": made.id, "created_at": made.created_at}
-    assert changed.to_dict() == {**facts.THREAD_CHANGED, **own}
+    assert changed.to_dict() == {**real(facts.THREAD_CHANGED), **own}
     assert client.beta.threads.retrieve(made.id) == changed
 
 
@@ -152,8 +154,8 @@ def test_threads_are_listed_and_found_by_metadata(client: OpenAI) -> None:
     assert page.has_more is True
 
 
-def test_an_exported_conversation_is_put_back_as_it_was(client: OpenAI) -> None:
-    made = client.beta.threads.create(**facts.THREAD)
+def test_an_exported_conversation_is_put_back_as_it_was(real: Real, client: OpenAI) -> None:
+    made = client.beta.threads.create(**real(facts.THREAD))
     messages = client.beta.threads.messages.list(made.id, order="asc").data
     client.beta.threads.delete(made.id)
     exported = {**made.to_dict(), "messages": [message.to_dict() for message in messages]}
@@ -172,19 +174,19 @@ def test_a_message_may_be_a_string(client: OpenAI) -> None:
     assert client.beta.threads.messages.retrieve(made.id, thread_id=thread.id) == made
 
 
-def test_a_message_may_have_parts_and_attachments(client: OpenAI) -> None:
+def test_a_message_may_have_parts_and_attachments(real: Real, client: OpenAI) -> None:
     thread = client.beta.threads.create()
-    made = client.beta.threads.messages.create(thread.id, **facts.MESSAGE)
+    made = client.beta.threads.messages.create(thread.id, **real(facts.MESSAGE))
     kinds = [type(part) for part in made.content]
     assert kinds == [TextContentBlock, ImageURLContentBlock, ImageFileContentBlock]
     dates = {"created_at": made.created_at, "completed_at": made.created_at}
     own = {"id": made.id, "thread_id": thread.id, **dates}
-    assert made.to_dict() == {**facts.MESSAGE_READ, **own}
+    assert made.to_dict() == {**real(facts.MESSAGE_READ), **own}
 
 
-def test_a_message_takes_new_metadata_and_keeps_the_rest(client: OpenAI) -> None:
+def test_a_message_takes_new_metadata_and_keeps_the_rest(real: Real, client: OpenAI) -> None:
     thread = client.beta.threads.create()
-    made = client.beta.threads.messages.create(thread.id, **facts.MESSAGE)
+    made = client.beta.threads.messages.create(thread.id, **real(facts.MESSAGE))
     changed = client.beta.threads.messages.update(
         made.id, thread_id=thread.id, metadata={"seen": "yes"}
     )

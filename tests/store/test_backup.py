@@ -1,5 +1,7 @@
 """`weft backup`: a sound copy of a living database under its name, or nothing."""
 
+import hashlib
+import os
 import shutil
 import subprocess
 import sys
@@ -11,6 +13,7 @@ from pathlib import Path
 import apsw
 import pytest
 
+from tests.api.making import a_file
 from tests.harness import Api, Server, api_of, weft
 from weft.store.sqlite import backup, migrate
 
@@ -108,6 +111,53 @@ def test_a_server_runs_on_a_copy(tmp_path: Path) -> None:
     with Server(tmp_path / "again") as server, api_of(server) as api:
         assert api.ok("GET", "/threads?metadata[k]=v")["data"][0]["id"] == made["id"]
         write_one(api)
+
+
+def test_a_copy_brings_the_bytes_of_its_files(tmp_path: Path) -> None:
+    with Server(tmp_path / "data") as server, api_of(server) as api:
+        one, same, gone = (a_file(api, data) for data in (b"one", b"one", b"gone"))
+        api.ok("DELETE", f"/files/{gone}")
+        said = weft("backup", "copy.db", "--data-dir", str(tmp_path / "data"), cwd=tmp_path)
+        assert "copy.db.files with the bytes of" in said.stdout
+        for file_id in (one, same):
+            api.ok("DELETE", f"/files/{file_id}")
+    (tmp_path / "again").mkdir()
+    shutil.move(tmp_path / "copy.db", tmp_path / "again" / "weft.db")
+    shutil.move(tmp_path / "copy.db.files", tmp_path / "again" / "files")
+    with Server(tmp_path / "again") as server, api_of(server) as api:
+        assert len(api.ok("GET", "/files")["data"]) == 2
+        for file_id in (one, same):
+            assert api.call("GET", f"/files/{file_id}/content").content == b"one"
+
+
+def test_a_copy_is_whole_while_files_come_and_go(tmp_path: Path) -> None:
+    is_over = threading.Event()
+
+    def change() -> None:
+        with api_of(server) as api:
+            while not is_over.is_set():
+                api.ok("DELETE", f"/files/{a_file(api, os.urandom(1000))}")
+
+    with Server(tmp_path / "data") as server, api_of(server) as api:
+        for number in range(20):
+            a_file(api, bytes([number]) * 1000)
+        changing = threading.Thread(target=change)
+        changing.start()
+        try:
+            for number in range(ROUNDS):
+                copy = tmp_path / f"{number}.db"
+                weft("backup", str(copy), "--data-dir", str(tmp_path / "data"), cwd=tmp_path)
+                below = copy.with_name(f"{copy.name}.files")
+                with read(copy) as found:
+                    rows = found.execute("SELECT location, sha256 FROM blob").fetchall()
+                    blobs = {str(row[0]): row[1] for row in rows}
+                lying = {str(path.relative_to(below)): path for path in below.glob("*/*")}
+                assert set(lying) == set(blobs)
+                for location, path in lying.items():
+                    assert hashlib.sha256(path.read_bytes()).hexdigest() == blobs[location]
+        finally:
+            is_over.set()
+            changing.join()
 
 
 def write_one(api: Api) -> None:

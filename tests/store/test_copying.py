@@ -18,12 +18,16 @@ from tests.api.making import a_message, a_thread
 from tests.api.running import USER, a_demo, a_run, at_rest, path_of
 from tests.harness import Api, Server, api_of, weft
 from tests.store.conformance import NOW, numbered
-from weft.store import copying
+from tests.store.test_chunks import SPACE, put, unit
+from weft.retrieval.words import by_impact
+from weft.store import copying, vector_stores
+from weft.store.chunks import FileKey, Index, NewChunk
 from weft.store.copying import TABLES
-from weft.store.database import Unusable
+from weft.store.database import Database, Unusable
 from weft.store.folder import database_in
 from weft.store.opening import side_of_copy
-from weft.store.sqlite import connect, migrate
+from weft.store.postgres import Postgres
+from weft.store.sqlite import Sqlite, connect, migrate
 
 EMPTY = 0
 
@@ -192,7 +196,7 @@ def test_what_is_not_the_same_at_the_end_is_found(
         side_of_copy(tmp_path, there.url, is_target=True) as target,
         pytest.raises(Unusable, match="The copy of thread is not the same: 10 rows with the hash"),
     ):
-        copying.copy(source, target, "test", spoil)
+        copying.copy(source, target, "test", spoil, lambda _text: [])
 
 
 def test_every_table_is_copied_by_its_key(tmp_path: Path) -> None:
@@ -201,12 +205,54 @@ def test_every_table_is_copied_by_its_key(tmp_path: Path) -> None:
     names = connection.execute(
         "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
     ).fetchall()
-    assert {name for (name,) in names} == {*TABLES, "weft_migration"}
+    derived = {name for (name,) in names if str(name).startswith(("chunk_term", "chunk_posting"))}
+    derived.add("chunk_bits")
+    assert {name for (name,) in names} - derived == {*TABLES, "weft_migration"}
     for table, key in TABLES.items():
         unique = connection.execute(
             "SELECT group_concat(c.name) FROM pragma_index_list(?) AS i, pragma_index_info(i.name) "
             'AS c WHERE i."unique" GROUP BY i.name',
             (table,),
         ).fetchall()
-        assert ",".join(key) in {columns for (columns,) in unique}, table
+        keys = connection.execute(
+            "SELECT group_concat(name) FROM pragma_table_info(?) WHERE pk", (table,)
+        ).fetchall()
+        assert ",".join(key) in {columns for (columns,) in unique + keys}, table
     connection.close()
+
+
+@pytest.mark.anyio
+async def test_passages_are_found_in_a_copy_and_in_the_copy_of_the_copy(
+    there: Place, tmp_path: Path
+) -> None:
+    """By their words and by their vectors; numbers go on where they were."""
+    here, back = tmp_path / "here", tmp_path / "back"
+    migrate(database_in(here))
+    await found_after_more(Sqlite(database_in(here)), 1)
+    weft("copy", f"sqlite:///{here}", there.url, cwd=tmp_path)
+    await found_after_more(await Postgres.opened(there.url), 2)
+    weft("copy", there.url, f"sqlite:///{back}", cwd=tmp_path)
+    await found_after_more(Sqlite(database_in(back)), 3)
+
+
+async def found_after_more(database: Database, count: int) -> None:
+    """Put one more file into a database and find all that are there."""
+    made = by_impact(f"wool number{count}")
+    passage = NewChunk(0, 0, 9, f"wool number{count}", made, unit(1, -count))
+    stored = vector_stores.insert("shop", "vs_a", NOW, None, "{}")
+    file = vector_stores.NewFile(f"file-{count}", 800, 400, "{}")
+    if count == 1:
+        await database.write((stored,))
+    await database.write(vector_stores.add("shop", "vs_a", [file], NOW + count))
+    await put(database, FileKey("shop", "vs_a", f"file-{count}"), passage)
+    index = Index(database, "shop", "vs_a")
+    weights = {term: 1.0 for terms in by_impact("wool") for term in terms}
+    everything = await index.by_terms(weights, files=None, limit=10)
+    assert len(everything) == count
+    near = await index.by_vector(SPACE, unit(1, -1), files=None, limit=10, candidates=10)
+    assert [one.score for one in near] == sorted((one.score for one in near), reverse=True)
+    assert len(near) == count
+    store = await vector_stores.get(database, "shop", "vs_a")
+    assert store is not None
+    assert store.in_progress == count
+    await database.close()

@@ -34,6 +34,20 @@ WALKED = {
     ("run_queued", "Index Only Scan of run"): "as a guard it would be the same",
     ("run_cancelling", "Index Only Scan of run"): "the same",
     ("run_in_progress", "Index Only Scan of run"): "the same",
+    ("blob_released", "Index Only Scan of blob_released"): "it holds what is to be looked at",
+    ("sweep_next_chunk_file", "Index Only Scan of chunk_garbage"): "its first row",
+    ("sweep_next_chunk_store", "Index Only Scan of chunk_store_garbage"): "its first row",
+    ("vector_store_file_queue", "Index Scan of vector_store_file"): "the index holds nothing else",
+    ("chunk_search_text", "Sort"): "a ranking looks at all that match",
+    ("chunk_search_vector", "Sort"): "the same",
+    ("files_exist", "Sort"): "the files that are named",
+    # Until the rows have been counted, what is to be indexed seems to be next to nothing.
+    ("vector_store_stop", "Index Scan of vector_store_file"): "what is to be indexed",
+    ("vector_store_file_job", "Index Scan of vector_store_file"): "the same",
+    ("vector_store_file_claim", "Index Scan of vector_store_file"): "the same",
+    ("vector_store_file_fence", "Index Scan of vector_store_file"): "the same",
+    ("vector_store_file_finish", "Index Scan of vector_store_file"): "the same",
+    ("file_batch_cancel", "Index Scan of vector_store_file"): "the same",
 }
 
 

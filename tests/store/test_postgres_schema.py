@@ -1,11 +1,13 @@
 """The schema on PostgreSQL: applied once, whoever starts; equal to SQLite's; to be distributed."""
 
 import re
+import secrets
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 import apsw
 import psycopg
@@ -17,6 +19,7 @@ from tests.store.test_migrations import step
 from weft.store.database import Unusable
 from weft.store.migrations import MigrationError, migrations
 from weft.store.postgres.forms import DIALECT
+from weft.store.postgres.looking import look
 from weft.store.postgres.schema import migrate, pending_steps
 from weft.store.sqlite import migrate as migrate_sqlite
 
@@ -30,6 +33,23 @@ SMALL = {"assistant", "api_key", "weft_migration"}
 QUEUE = "procrastinate%"
 # Sharded by its own key: who asks knows that and nothing else.
 BY_KEY = {"idempotency"}
+# What each table of files and vector stores would be distributed by; chunks by their number.
+BY_OTHERS = {
+    "blob_orphan": "location",
+    "upload_part": "upload_id",
+    **dict.fromkeys(("blob", "blob_released"), "sha256"),
+    **dict.fromkeys(("file", "upload", "vector_store"), "id"),
+    **dict.fromkeys(("chunk", "chunk_term", "chunk_vector", "chunk_bits"), "id"),
+    **dict.fromkeys(("vector_store_file", "file_batch", "file_batch_file"), "vector_store_id"),
+}
+# A row for each file or store: small beside the chunks, and numbered.
+NUMBERED = {"chunk_store", "chunk_file", "chunk_garbage", "chunk_store_garbage"}
+KEYS = {
+    *(("chunk", "id"), ("chunk_vector", "id"), ("chunk_bits", "id")),
+    *((table, "number") for table in NUMBERED),
+}
+# Full text differs: virtual tables there, one column with an index here.
+FULL_TEXT = ("chunk_term", "chunk_posting")
 
 
 @pytest.fixture
@@ -71,7 +91,8 @@ def test_tables_and_columns_are_those_of_sqlite(postgres_url: str, tmp_path: Pat
     connection = apsw.Connection(str(tmp_path / "weft.db"))
     found = connection.execute(
         'SELECT t.name, c.name, c."notnull" FROM sqlite_schema t, pragma_table_info(t.name) c '
-        "WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite_%' AND t.name NOT LIKE '%_fts%'"
+        "WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite_%' "
+        "AND t.name NOT LIKE 'chunk_term%' AND t.name NOT LIKE 'chunk_posting%'"
     ).fetchall()
     connection.close()
     same = rows(
@@ -80,8 +101,11 @@ def test_tables_and_columns_are_those_of_sqlite(postgres_url: str, tmp_path: Pat
         "FROM information_schema.columns "
         f"WHERE table_schema = 'public' AND table_name NOT LIKE '{QUEUE}'",
     )
-    assert {row for row in same if row[0] != "weft_migration"} == {
-        row for row in found if row[0] != "weft_migration"
+    assert {row for row in same if row[0] not in ("weft_migration", *FULL_TEXT)} == {
+        # SQLite's numbers of rows are never NULL, and it does not say so.
+        (table, column, int(is_set or (table, column) in KEYS))
+        for table, column, is_set in found
+        if table != "weft_migration"
     }
 
 
@@ -185,18 +209,61 @@ def test_every_unique_index_of_a_hot_table_holds_its_thread(postgres_url: str) -
     seen = set()
     for table, index, columns in unique_indexes(postgres_url):
         seen.add(table)
-        if table in SMALL:
+        if table in SMALL | NUMBERED:
             continue
-        by = "id" if table == "thread" else "key" if table in BY_KEY else "thread_id"
+        by = BY_OTHERS.get(table) or (
+            "id" if table == "thread" else "key" if table in BY_KEY else "thread_id"
+        )
         assert by in columns, f"{index} of {table} cannot be kept on one shard: {columns}"
     assert seen == tables(postgres_url), "a table without a primary key"
 
 
-def test_no_row_points_into_another_table_and_no_sequence_counts(postgres_url: str) -> None:
-    for kind, name, where in (
-        ("pg_constraint", "conname", "contype = 'f'"),
-        ("pg_sequences", "sequencename", "TRUE"),
-        ("pg_trigger", "tgname", "NOT tgisinternal"),
+def test_no_row_points_into_another_table_and_no_sequence_is_hot(postgres_url: str) -> None:
+    """A file in a vector store takes a number once; its chunks count on from there."""
+    for kind, name, where, allowed in (
+        ("pg_constraint", "conname", "contype = 'f'", set()),
+        (
+            "pg_sequences",
+            "sequencename",
+            "TRUE",
+            {"chunk_file_number_seq", "chunk_store_number_seq"},
+        ),
+        (
+            "pg_trigger",
+            "tgname",
+            "NOT tgisinternal",
+            {"vector_store_file_added", "vector_store_file_changed"},
+        ),
     ):
         query = f"SELECT {name} FROM {kind} WHERE {where} AND {name} NOT LIKE '{QUEUE}'"
-        assert rows(postgres_url, query) == []
+        assert {found for (found,) in rows(postgres_url, query)} == allowed
+
+
+# --- vectors --------------------------------------------------------------------------------------
+
+
+def test_vectors_are_compared_alike_with_pgvector_and_without(empty_url: str) -> None:
+    """A role that may not make the extension gets tables that work; once it is there it is used."""
+    role = "weft_plain_" + secrets.token_hex(4)
+    run(empty_url, f"CREATE ROLE {role} LOGIN")
+    run(empty_url, f"GRANT ALL ON SCHEMA public TO {role}")
+    at = urlsplit(empty_url)
+    plain = urlunsplit(at._replace(netloc=f"{role}@{at.netloc.rpartition('@')[2]}"))
+    cosine = (
+        "SELECT weft_cosine(ARRAY[0.6, 0.8]::real[], ARRAY[1, 0]::real[]), "
+        "weft_cosine(ARRAY[0, 0]::real[], ARRAY[1, 0]::real[])"
+    )
+    try:
+        migrate(plain)
+        looks = {what: says for what, _, says in look(plain)}
+        assert looks["vectors"].endswith("CREATE EXTENSION vector, then weft migrate")
+        assert rows(plain, cosine) == [(pytest.approx(0.6), None)]
+        run(empty_url, "CREATE EXTENSION vector")
+        assert migrate(plain) == []
+        assert {what: says for what, _, says in look(plain)}["vectors"].startswith(
+            "compared by pgvector"
+        )
+        assert rows(plain, cosine) == [(pytest.approx(0.6), None)]
+    finally:
+        run(empty_url, f"DROP OWNED BY {role} CASCADE")
+        run(empty_url, f"DROP ROLE {role}")

@@ -10,6 +10,7 @@ from tests.store.conformance import (
     Opener,
     P,
     append,
+    ids_of,
     initial,
     messages_of,
     numbered,
@@ -230,3 +231,8 @@ async def test_a_closed_database_says_so_instead_of_letting_writers_wait(
 
 async def test_a_database_that_serves_passes_its_check(database: Database) -> None:
     await database.check()
+
+
+async def test_a_write_of_nothing_is_done_beside_others(database: Database) -> None:
+    await asyncio.gather(database.write(()), database.write((thread("thread_a"),)))
+    assert ids_of(await threads_of(database).page()) == ["thread_a"]

@@ -9,15 +9,27 @@ under that id.
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, MutableMapping
 from contextlib import aclosing
 from random import getrandbits
 from typing import Any, NamedTuple
 
-from weft.api import assistants, messages, meta, models, runs, threads
-from weft.api.call import Answer, Call, Follow, Rooms
+from weft.api import (
+    assistants,
+    files,
+    messages,
+    meta,
+    models,
+    runs,
+    threads,
+    uploads,
+    vector_store_files,
+    vector_stores,
+)
+from weft.api.call import Answer, Call, Download, Follow, Rooms
 from weft.api.door import Door
-from weft.api.idempotency import Repeats, key_of
+from weft.api.forms import boundary_of, read_form
+from weft.api.idempotency import Repeats, key_of, key_of_form
 from weft.api.routing import Router
 from weft.api.stream import HEADERS as STREAM_HEADERS
 from weft.api.stream import followed, told
@@ -31,7 +43,9 @@ from weft.domain.errors import (
 )
 from weft.wire.body import decode_query
 from weft.wire.errors import error_body
-from weft.wire.operations import PATH_IDS, TABLE, Operation
+from weft.wire.form import Form
+from weft.wire.operation import Operation
+from weft.wire.operations import PATH_IDS, TABLE
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -42,7 +56,19 @@ Function = Callable[[Call[Any]], Awaitable[Answer]]
 # From here on a body is checked beside the loop: to find the fault in 32 MB takes seconds.
 LARGE_BODY_BYTES = 64 * 1024
 
-RESOURCES = (threads, messages, assistants, runs, models)
+RESOURCES = (
+    threads,
+    messages,
+    assistants,
+    runs,
+    files,
+    uploads,
+    models,
+    vector_stores,
+    vector_store_files,
+)
+# Of a form beyond its file: fields, heads and boundaries.
+FORM_BYTES = 256 * 1024
 
 logger = logging.getLogger("weft.api")
 
@@ -127,7 +153,9 @@ class App:
         if answer.follow is not None:
             await self._stream(answer, answer.follow, request_id, receive, send)
             return
+        download = answer.download
         body = answer.body.encode("utf-8")
+        size = len(body) if download is None else download.stop - download.start
         elapsed_ms = int((time.perf_counter() - started) * 1000)
         await send(
             {
@@ -135,7 +163,7 @@ class App:
                 "status": answer.status,
                 "headers": [
                     (b"content-type", answer.content_type),
-                    (b"content-length", b"%d" % len(body)),
+                    (b"content-length", b"%d" % size),
                     (b"openai-version", b"2020-10-01"),
                     (b"openai-processing-ms", b"%d" % elapsed_ms),
                     (b"x-request-id", request_id.encode("ascii")),
@@ -143,6 +171,9 @@ class App:
                 ],
             }
         )
+        if download is not None:
+            await self._send_bytes(download, receive, send)
+            return
         await send({"type": "http.response.body", "body": body})
 
     async def _answer(self, scope: Scope, receive: Receive) -> Answer:
@@ -152,10 +183,15 @@ class App:
                 raise MethodNotAllowed(method, path, ["GET", "HEAD"])
             return await meta.answer_meta(path, scope["query_string"], self._rooms.database)
         headers = dict(scope["headers"])
-        (operation, function), params, named = self._router.find(method, path)
+        route, params, named = self._router.find(method, path)
+        operation, function = route
         project = await self._door.project_of(headers, named)
         raw = b""
         body = query = None
+        if isinstance(operation.body, Form):
+            _require_ids(params)
+            call = Call(self._rooms, project, params, None, None, headers, None)
+            return await self._answer_form(call, function, operation.body, path, receive)
         if method == "POST":
             raw = await _read(receive, headers, self._max_body_bytes)
         if operation.body is not None:
@@ -178,6 +214,35 @@ class App:
             return await followed(call, operation.id, answer)
         return answer
 
+    async def _answer_form(
+        self, call: Call[Any], function: Function, form: Form[Any], path: str, receive: Receive
+    ) -> Answer:
+        """Act on a request that brings a file. What the function does not keep is removed."""
+        boundary = boundary_of(call.headers)
+        pieces = _pieces(receive, call.headers, form)
+        async with self._rooms.contents.arriving() as arrival, aclosing(pieces):
+            call.body = await read_form(pieces, form, boundary, arrival)
+            call.content = await arrival.finish()
+            key = key_of_form(call.headers, path, call.body, call.content)
+            call.idempotency_key = key
+            if key is None:
+                return await function(call)
+            return await self._repeats.once(call.project, key, lambda: function(call))
+
+    async def _send_bytes(self, download: Download, receive: Receive, send: Send) -> None:
+        """Send bytes of a file until they end or the client goes."""
+        gone = asyncio.create_task(_disconnected(receive))
+        pieces = download.reading.pieces(download.start, download.stop)
+        try:
+            async for piece in pieces:
+                if gone.done():
+                    return
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+            await send({"type": "http.response.body", "body": b""})
+        finally:
+            gone.cancel()
+            download.reading.close()
+
     async def _stream(
         self, answer: Answer, wanted: Follow, request_id: str, receive: Receive, send: Send
     ) -> None:
@@ -185,7 +250,7 @@ class App:
         headers = [*STREAM_HEADERS, (b"x-request-id", request_id.encode("ascii"))]
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
         gone = asyncio.create_task(_disconnected(receive))
-        frames = told(self._rooms, *wanted, request_id)
+        frames = told(self._rooms, wanted, request_id)
         try:
             async with aclosing(frames):
                 async for piece in frames:
@@ -224,6 +289,32 @@ async def _read(receive: Receive, headers: Mapping[bytes, bytes], limit_bytes: i
         if not message.get("more_body", False):
             return b"".join((*parts, part)) if parts else part
         parts.append(part)
+
+
+async def _pieces(
+    receive: Receive, headers: Mapping[bytes, bytes], form: Form[Any]
+) -> AsyncGenerator[bytes, None]:
+    """Yield the body as it comes.
+
+    Raises: BodyTooLarge, before reading when the length was announced; ClientGone.
+    """
+    limit_bytes = form.limit_bytes + FORM_BYTES
+    announced = headers.get(b"content-length", b"0")
+    if announced.isdigit() and int(announced) > limit_bytes:
+        raise BodyTooLarge(form.limit_bytes, form.file)
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        part = message.get("body", b"")
+        size += len(part)
+        if size > limit_bytes:
+            raise BodyTooLarge(form.limit_bytes, form.file)
+        if part:
+            yield part
+        if not message.get("more_body", False):
+            return
 
 
 def _require_json(headers: Mapping[bytes, bytes], raw: bytes) -> None:

@@ -1,7 +1,9 @@
 """Assistants."""
 
+from weft.api.attaching import made_resources, name_stores, wakes
 from weft.api.call import Answer, Call
 from weft.api.paging import PAGE_BYTES, Listing, answer_page
+from weft.api.references import refer_in_resources
 from weft.domain.errors import NotFound
 from weft.store import assistants as store
 from weft.store.database import Page, Refused
@@ -20,8 +22,11 @@ from weft.wire.shapes import ListQuery, encode
 async def create_assistant(call: Call[CreateAssistantRequest]) -> Answer:
     """Wire: POST /assistants"""
     assistant_id, now = call.rooms.ids.new("asst_"), call.rooms.now()
-    wire = encode(new_assistant(call.body, assistant_id=assistant_id, now=now))
-    return await call.commit(Answer(wire), store.insert(call.project, assistant_id, now, wire))
+    refer_in_resources(call, call.body.tool_resources)
+    found, stores = await made_resources(call, call.body.tool_resources, now)
+    wire = encode(new_assistant(call.body, found, assistant_id=assistant_id, now=now))
+    insert = store.insert(call.project, assistant_id, now, wire)
+    return await call.commit(Answer(wire), *stores, insert, wakes=wakes(stores))
 
 
 async def list_assistants(call: Call[None]) -> Answer:
@@ -48,6 +53,8 @@ async def modify_assistant(call: Call[ModifyAssistantRequest]) -> Answer:
 
     Wire: POST /assistants/{assistant_id}
     """
+    refer_in_resources(call, call.body.tool_resources or None)
+    name_stores(call, call.body.tool_resources or None)
     while True:
         was = await _wire_of(call)
         wire = encode(modified(stored.decode(was), call.body))

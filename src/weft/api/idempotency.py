@@ -11,7 +11,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from weft.api.call import Answer, IdempotencyKey
 from weft.domain.errors import BadRequest
 from weft.store import idempotency as store
+from weft.store.contents import Content
 from weft.store.database import Database, Refused
+from weft.wire.shapes import encode
 
 MAX_KEY = 255
 
@@ -23,16 +25,34 @@ def key_of(
 
     Raises: BadRequest when the key is empty or too long.
     """
+    key = _given(headers)
+    if key is None or method != "POST":
+        return None
+    hashed = hashlib.sha256(b"\n".join((method.encode(), path.encode(), raw)))
+    return IdempotencyKey(key, hashed.hexdigest())
+
+
+def key_of_form(
+    headers: Mapping[bytes, bytes], path: str, body: object, content: Content
+) -> IdempotencyKey | None:
+    """Return the same for a form, hashed by what it means: its boundary is different each time.
+
+    Raises: BadRequest when the key is empty or too long.
+    """
+    meant = f"{encode(body)}\n{content.sha256}"
+    return key_of(headers, "POST", path, meant.encode())
+
+
+def _given(headers: Mapping[bytes, bytes]) -> str | None:
     given = headers.get(b"idempotency-key")
-    if given is None or method != "POST":
+    if given is None:
         return None
     key = given.decode("latin-1").strip()
     if not key:
         raise BadRequest.string_length("Idempotency-Key", "minimum", 1, 0)
     if len(key) > MAX_KEY:
         raise BadRequest.string_length("Idempotency-Key", "maximum", MAX_KEY, len(key))
-    hashed = hashlib.sha256(b"\n".join((method.encode(), path.encode(), raw)))
-    return IdempotencyKey(key, hashed.hexdigest())
+    return key
 
 
 class Repeats:

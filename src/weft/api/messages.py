@@ -1,9 +1,11 @@
 """Messages."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 
+from weft.api.attaching import ATTACHING, attach_to, wakes
 from weft.api.call import Answer, Call
 from weft.api.paging import PAGE_BYTES, Listing, answer_page
+from weft.api.references import refer_in_messages
 from weft.domain.errors import AlreadyExists, BadRequest, NotFound
 from weft.store import messages as store
 from weft.store import runs as run_store
@@ -35,11 +37,18 @@ async def create_message(call: Call[AnyMessage]) -> Answer:
     thread_id = call.path["thread_id"]
     message_id = call.rooms.ids.new("msg_")
     now = dated = call.rooms.now()
+    refer_in_messages(call, (call.body,))
     while True:
         append = append_statements(call, thread_id, call.body, now, dated, message_id)
+        attach: list[Statement] = []
+        if call.body.attachments:
+            attach = await attach_to(call, thread_id, [call.body], now)
+        answer = Answer(append[-1].params["wire"])
         try:
-            return await call.commit(Answer(append[-1].params["wire"]), *append)
+            return await call.commit(answer, *attach, *append, wakes=wakes(attach))
         except Refused as refused:
+            if refused.guard in ATTACHING:
+                continue  # the thread or its store was changed meanwhile: look again
             if refused.guard != "message_may_append":
                 raise
         await _require_thread(call, thread_id)
@@ -108,12 +117,15 @@ async def _restore_message(call: Call[AnyMessage], request: RestoreMessageReques
 
 
 def initial_messages(
-    call: Call[object], thread_id: str, requests: Iterable[AnyMessage], now: int
+    call: Call[object], thread_id: str, requests: Sequence[AnyMessage], now: int
 ) -> Iterator[Statement]:
     """Yield the statements that give a new thread its messages, in their order.
 
+    What they refer to is noted at the first one.
+
     Raises: BadRequest for a message that cannot be restored here.
     """
+    refer_in_messages(call, requests)
     seen: set[str | None] = set()
     for index, request in enumerate(requests):
         message_id = None

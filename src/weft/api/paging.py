@@ -7,6 +7,7 @@ from weft.api.call import Answer, Call
 from weft.domain.errors import NotFound
 from weft.store.database import Page, Params
 from weft.store.places import Bounds, Place
+from weft.wire.files import ListFilesQuery
 from weft.wire.shapes import ListQuery
 
 PAGE_BYTES = 16 * 1024 * 1024
@@ -21,9 +22,12 @@ class Listing(NamedTuple):
     by: type[int | str]
     fetch: Callable[[Bounds, int], Awaitable[Page]]
     render: Callable[[str], str] = str
+    is_of_files: bool = False  # the one list that puts has_more first
 
 
-async def answer_page(call: Call[None], query: ListQuery, listing: Listing) -> Answer:
+async def answer_page(
+    call: Call[None], query: ListQuery | ListFilesQuery, listing: Listing
+) -> Answer:
     """Return the page that a query asks for.
 
     Only `before` given means: the objects right ahead of it. They are walked backwards and
@@ -31,7 +35,7 @@ async def answer_page(call: Call[None], query: ListQuery, listing: Listing) -> A
     Raises: NotFound for a cursor that never was.
     """
     after = await _place(call, listing, query.after)
-    before = await _place(call, listing, query.before)
+    before = await _place(call, listing, getattr(query, "before", None))
     is_descending = query.order == "desc"
     bounds = Bounds.between(after, before, is_descending=is_descending, by=listing.by)
     is_backwards = before is not None and after is None
@@ -42,7 +46,8 @@ async def answer_page(call: Call[None], query: ListQuery, listing: Listing) -> A
     has_more = page.is_cut or len(page.rows) > query.limit
     if is_backwards:
         rows.reverse()
-    return Answer(render_list(rows, has_more, listing.render))
+    render = render_files if listing.is_of_files else render_list
+    return Answer(render(rows, has_more, listing.render))
 
 
 async def _place(call: Call[None], listing: Listing, cursor: str | None) -> Place | None:
@@ -65,3 +70,13 @@ def render_list(
     return (
         f'{{"object":"list","data":[{data}],"first_id":{first},"last_id":{last},"has_more":{more}}}'
     )
+
+
+def render_files(
+    rows: list[tuple[str, str]], has_more: bool, render: Callable[[str], str] = str
+) -> str:
+    """Return the same in the order of keys that a list of files has."""
+    listed = render_list(rows, has_more, render)
+    head, ends, more = listed.rpartition(',"first_id":')
+    ends, _, more = more.rpartition(',"has_more":')
+    return f'{head},"has_more":{more[:-1]},"first_id":{ends}}}'

@@ -2,9 +2,13 @@
 
 import msgspec
 
+from weft.api.attaching import ATTACHING, attach_to, stores_of, thread_resources, use_stores
 from weft.api.call import Answer, Call
+from weft.api.filling import refused_store
 from weft.api.messages import append_statements, initial_messages
 from weft.api.paging import PAGE_BYTES, Listing, answer_page
+from weft.api.references import refer_in_messages, refer_in_resources
+from weft.api.searched import with_passages_of
 from weft.domain.errors import BadRequest, NotFound
 from weft.domain.lifecycle import TERMINAL, NotPossible
 from weft.store import assistants as assistant_store
@@ -14,28 +18,33 @@ from weft.store import threads as thread_store
 from weft.store.database import Page, Refused, Statement
 from weft.store.places import Bounds
 from weft.store.runs import ENGINE, RunKey, State
+from weft.store.vector_stores import INDEXING
 from weft.wire import events
 from weft.wire.assistants import AssistantObject
 from weft.wire.assistants import stored as stored_assistant
 from weft.wire.run_requests import (
     CreateRunRequest,
     CreateThreadAndRunRequest,
+    IncludeQuery,
+    ListRunStepsQuery,
     ModifyRunRequest,
     SubmitToolOutputsRunRequest,
 )
 from weft.wire.runs import (
+    FunctionToolCall,
     RunObject,
     RunStepObject,
     ToolCalls,
     advance,
     new_run,
+    searches,
     step_ended,
     stored_run,
     stored_step,
 )
 from weft.wire.shapes import ListQuery, encode, merge_metadata
 from weft.wire.threads import ThreadObject, as_read
-from weft.wire.tools import resources
+from weft.wire.threads import stored as stored_thread
 
 
 def key_of(call: Call[object]) -> RunKey:
@@ -66,7 +75,10 @@ async def create_run(call: Call[CreateRunRequest]) -> Answer:
     if not run.instructions and not has_user:
         await _require_user_message(call, thread_id)
     is_waiting = False
+    refer_in_messages(call, request.additional_messages or ())
     while True:
+        stores = await attach_to(call, thread_id, request.additional_messages or (), now)
+        stores += await _used_stores(call, run, thread_id, assistant, now)
         messages = [
             statement
             for message in request.additional_messages or ()
@@ -75,10 +87,12 @@ async def create_run(call: Call[CreateRunRequest]) -> Answer:
             )
         ]
         try:
-            return await _queue(call, key, run, *messages, is_waiting=is_waiting)
+            return await _queue(call, key, run, *stores, *messages, is_waiting=is_waiting)
         except Refused as refused:
             if refused.guard == "idempotency_insert":
                 raise
+            if refused.guard in ATTACHING:
+                continue  # the thread or a store was changed meanwhile: look again
         await _require_thread(call, thread_id)
         active = await store.holder_of(call.rooms.database, call.project, thread_id)
         if active is not None and not request.queue_when_busy:
@@ -111,25 +125,42 @@ async def create_thread_and_run(call: Call[CreateThreadAndRunRequest]) -> Answer
     if not run.instructions and not any(message.role == "user" for message in messages):
         raise _nothing_to_answer()
     metadata = given.metadata or {} if given else {}
+    refer_in_resources(call, request.tool_resources)
+    refer_in_resources(call, given.tool_resources if given else None)
+    resources = request.tool_resources or (given.tool_resources if given else None)
+    found, stores = await thread_resources(call, resources, messages, now)
     thread = encode(
-        ThreadObject(
-            id=thread_id,
-            created_at=now,
-            metadata=metadata,
-            tool_resources=resources(
-                request.tool_resources or (given.tool_resources if given else None)
-            ),
-        )
+        ThreadObject(id=thread_id, created_at=now, metadata=metadata, tool_resources=found)
     )
-    return await _queue(
-        call,
-        key,
-        run,
+    if searches(run):
+        named = [*stores_of(found), *stores_of(assistant.tool_resources)]
+        stores += await use_stores(call, named, now)
+    ahead = (
+        *stores,
         thread_store.insert(call.project, thread_id, now, now, thread),
         *thread_store.index_metadata(call.project, thread_id, now, old={}, new=metadata),
         *initial_messages(call, thread_id, messages, now),
-        thread=thread,
     )
+    try:
+        return await _queue(call, key, run, *ahead, thread=thread)
+    except Refused as refused:
+        if refused.guard != "vector_store_touch":
+            raise
+        raise await refused_store(call, *stores_of(found)) from None
+
+
+async def _used_stores(
+    call: Call[object], run: RunObject, thread_id: str, assistant: AssistantObject, now: int
+) -> list[Statement]:
+    """Return the statements by which a run uses the stores of its thread and its assistant.
+
+    Raises: BadRequest for a store that has expired.
+    """
+    if not searches(run):
+        return []
+    wire = await thread_store.get(call.rooms.database, call.project, thread_id)
+    named = stores_of(stored_thread.decode(wire).tool_resources) if wire else []
+    return await use_stores(call, [*named, *stores_of(assistant.tool_resources)], now)
 
 
 async def _queue(
@@ -159,7 +190,7 @@ async def _queue(
         *begin,
         store.event(key, "thread.run.created", data),
         store.event(key, "thread.run.queued", data),
-        wakes=(ENGINE,),
+        wakes=(ENGINE, INDEXING) if ahead else (ENGINE,),
     )
 
 
@@ -280,17 +311,23 @@ async def submit_tool_ouputs_to_run(call: Call[SubmitToolOutputsRunRequest]) -> 
 
 async def list_run_steps(call: Call[None]) -> Answer:
     """Wire: GET /threads/{thread_id}/runs/{run_id}/steps"""
-    query: ListQuery = call.query
+    query: ListRunStepsQuery = call.query
     key = key_of(call)
     if await store.get(call.rooms.database, key) is None:
         raise await _missing(call, key)
 
     async def fetch(bounds: Bounds, limit: int) -> Page:
-        return await call.rooms.database.page(
+        page = await call.rooms.database.page(
             "run_step_list_desc" if bounds.is_descending else "run_step_list_asc",
             key.under(limit=limit, **bounds.params),
             limit_bytes=PAGE_BYTES,
         )
+        if not query.include:
+            return page
+        shown = [
+            (row[0], await with_passages_of(call.rooms.database, key, row[1])) for row in page.rows
+        ]
+        return Page([*shown], page.is_cut)
 
     place = {"thread_id": key.thread_id, "run_id": key.id}
     return await answer_page(call, query, Listing("run step", "run_step_place", place, int, fetch))
@@ -304,7 +341,10 @@ async def get_run_step(call: Call[None]) -> Answer:
         if await store.get(call.rooms.database, key) is None:
             raise await _missing(call, key)
         raise NotFound.object("run step", call.path["step_id"])
-    return Answer(row[0])
+    query: IncludeQuery = call.query
+    if not query.include:
+        return Answer(row[0])
+    return Answer(await with_passages_of(call.rooms.database, key, row[0]))
 
 
 def poll_headers(run: RunObject) -> tuple[tuple[bytes, bytes], ...]:
@@ -380,11 +420,14 @@ def _with_outputs(
     Raises: BadRequest unless each call has exactly one output and nothing else has.
     """
     assert isinstance(step.step_details, ToolCalls)  # noqa: S101  # narrows the type
-    wanted = [call.id for call in step.step_details.tool_calls]
+    functions = [
+        call for call in step.step_details.tool_calls if isinstance(call, FunctionToolCall)
+    ]
+    wanted = [call.id for call in functions]
     given = [output.tool_call_id for output in request.tool_outputs]
     if sorted(wanted) != sorted(given):
         raise BadRequest(f"Expected tool outputs for call_ids {wanted}, got {given}")
     outputs = {output.tool_call_id: output.output or "" for output in request.tool_outputs}
-    for call in step.step_details.tool_calls:
+    for call in functions:
         call.function.output = outputs[call.id]
     return step_ended(step, "completed", now)

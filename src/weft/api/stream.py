@@ -12,6 +12,7 @@ from contextlib import aclosing
 from typing import Any
 
 from weft.api.call import Answer, Call, Follow, Rooms
+from weft.api.searched import with_passages_of
 from weft.domain.errors import ApiError, BadRequest, shown
 from weft.domain.lifecycle import AT_REST, TERMINAL
 from weft.store import runs as store
@@ -54,7 +55,8 @@ async def followed(call: Call[object], operation_id: str, answer: Answer) -> Ans
     if operation_id == SUBMIT:
         row = await call.rooms.database.one("run_event_submitted_at", key.under())
         after = row[0] if row else 0
-    return answer._replace(follow=Follow(key, after))
+    has_passages = bool(getattr(call.query, "include", None))
+    return answer._replace(follow=Follow(key, after, has_passages))
 
 
 async def _starting_point(call: Call[object], key: RunKey) -> int:
@@ -80,28 +82,29 @@ def _not_an_event(given: str, why: str) -> BadRequest:
     )
 
 
-async def told(
-    rooms: Rooms, key: RunKey, after: int, request_id: str
-) -> AsyncGenerator[bytes, None]:
+async def told(rooms: Rooms, wanted: Follow, request_id: str) -> AsyncGenerator[bytes, None]:
     """Follow, and tell what goes wrong: the answer has begun, so that no status can say it."""
     try:
-        async with aclosing(follow(rooms, key, after)) as frames:
+        async with aclosing(follow(rooms, *wanted)) as frames:
             async for piece in frames:
                 yield piece
     except Exception as fault:
         error: ApiError
         if isinstance(fault, ApiError):
-            logger.warning("%s stream of %s: %s", request_id, key.id, fault)
+            logger.warning("%s stream of %s: %s", request_id, wanted.key.id, fault)
             error = fault
         else:
-            logger.exception("%s stream of %s failed", request_id, key.id)
+            logger.exception("%s stream of %s failed", request_id, wanted.key.id)
             error = ApiError.internal(request_id)
         yield events.error_frame(error_body(error)) + events.DONE
 
 
-async def follow(rooms: Rooms, key: RunKey, after: int) -> AsyncGenerator[bytes, None]:
+async def follow(
+    rooms: Rooms, key: RunKey, after: int, has_passages: bool = False
+) -> AsyncGenerator[bytes, None]:
     """Yield the frames behind the event `after`, then follow; end where the run rests.
 
+    `has_passages`: steps show the text of what their searches found.
     It rests where its log says so: the run itself may have moved on since it was read.
     """
     database = rooms.database
@@ -116,6 +119,8 @@ async def follow(rooms: Rooms, key: RunKey, after: int) -> AsyncGenerator[bytes,
                 yield events.frame(after + 1, f"{events.RUN}{run['status']}", wire)
                 yield events.DONE
                 return
+            if has_passages:
+                rows = [await _with_passages(rooms, key, row) for row in rows]
             if rows:
                 yield b"".join(
                     events.frames(row.number, row.name, row.data, after, run) for row in rows
@@ -130,6 +135,12 @@ async def follow(rooms: Rooms, key: RunKey, after: int) -> AsyncGenerator[bytes,
                 return  # the server stops; the client goes on with Last-Event-ID elsewhere
             if not await bell.wait(PING_S):
                 yield events.PING
+
+
+async def _with_passages(rooms: Rooms, key: RunKey, row: EventRow) -> EventRow:
+    if not row.name.startswith(events.STEP) or row.name == events.STEP_DELTA:
+        return row
+    return row._replace(data=await with_passages_of(rooms.database, key, row.data))
 
 
 async def _is_cleared(

@@ -1,8 +1,11 @@
 """Threads."""
 
+from weft.api.attaching import name_stores, stores_of, thread_resources, wakes
 from weft.api.call import Answer, Call
+from weft.api.filling import refused_store
 from weft.api.messages import initial_messages, refuse_future
 from weft.api.paging import PAGE_BYTES, Listing, answer_page
+from weft.api.references import refer_in_resources
 from weft.domain.errors import AlreadyExists, NotFound
 from weft.store import runs as run_store
 from weft.store import sweep
@@ -21,7 +24,7 @@ from weft.wire.threads import (
     as_read,
     stored,
 )
-from weft.wire.tools import replace_resources, resources
+from weft.wire.tools import replace_resources
 
 
 async def create_thread(call: Call[CreateThreadRequest | RestoreThreadRequest]) -> Answer:
@@ -39,25 +42,32 @@ async def create_thread(call: Call[CreateThreadRequest | RestoreThreadRequest]) 
         refuse_future(created_at, now, "created_at")
     else:
         thread_id, created_at = call.rooms.ids.new("thread_"), now
+    if not is_restored:
+        refer_in_resources(call, request.tool_resources)
     metadata = request.metadata or {}
+    found, stores = await thread_resources(
+        call,
+        request.tool_resources,
+        () if is_restored else request.messages or (),
+        now,
+        is_restored=is_restored,
+    )
     wire = encode(
-        ThreadObject(
-            id=thread_id,
-            created_at=created_at,
-            metadata=metadata,
-            tool_resources=resources(request.tool_resources),
-        )
+        ThreadObject(id=thread_id, created_at=created_at, metadata=metadata, tool_resources=found)
     )
     make = store.restore if is_restored else store.insert
     statements = (
+        *stores,
         make(call.project, thread_id, created_at, now, wire),
         *store.index_metadata(call.project, thread_id, created_at, old={}, new=metadata),
         *initial_messages(call, thread_id, request.messages or (), now),
     )
     while True:
         try:
-            return await call.commit(Answer(wire), *statements)
+            return await call.commit(Answer(wire), *statements, wakes=wakes(stores))
         except Refused as refused:
+            if refused.guard == "vector_store_touch":
+                raise await refused_store(call, *stores_of(found)) from None
             if refused.guard != "thread_restore":
                 raise
         # The id is taken; if only by what is left of a deleted thread, clear that away.
@@ -104,6 +114,8 @@ async def modify_thread(call: Call[ModifyThreadRequest]) -> Answer:
     Wire: POST /threads/{thread_id}
     """
     request, thread_id = call.body, call.path["thread_id"]
+    refer_in_resources(call, request.tool_resources or None)
+    name_stores(call, request.tool_resources or None)
     while True:
         was = await _wire_of(call, thread_id)
         thread = stored.decode(was)
@@ -142,10 +154,10 @@ async def delete_thread(call: Call[None]) -> Answer:
         )
         # Who follows its run is told at once that there is nothing more to come.
         active = await run_store.active_of(call.rooms.database, call.project, thread_id)
-        wakes = (RunKey(thread_id, call.project, active).topic,) if active else ()
+        topics = (RunKey(thread_id, call.project, active).topic,) if active else ()
         answer = Answer(encode(DeleteThreadResponse(id=thread_id)))
         try:
-            return await call.commit(answer, *statements, wakes=wakes)
+            return await call.commit(answer, *statements, wakes=topics)
         except Refused:
             continue  # it was changed or deleted meanwhile: look again
 

@@ -20,7 +20,8 @@ EVENT_TYPES: dict[str, type] = {
 @cache
 def contract() -> Description:
     """Return the description that the default clients are made from."""
-    structs: list[type] = [Health, *(operation.response for operation in TABLE)]
+    answers = (operation.response for operation in TABLE)
+    structs: list[type] = [Health, *(struct for struct in answers if struct is not None)]
     return Description(
         document("3.1"), {struct.__name__: struct for struct in structs}, EVENT_TYPES
     )

@@ -265,6 +265,8 @@ class Description:
 
     def _is_list(self, schema: Node) -> bool:
         properties = self.follow(schema).get("properties", {})
+        if "next_page" in properties:
+            return False  # its pages have names of their own, and no id to go on from
         kind = self.follow(properties.get("object", {}))
         says_so = kind.get("const") == "list" or kind.get("enum") == ["list"]
         return "data" in properties and ("has_more" in properties or says_so)

@@ -9,6 +9,7 @@
         ├── NotFound             404
         ├── MethodNotAllowed     405
         ├── BodyTooLarge         413
+        ├── RangeNotSatisfiable  416
         ├── RateLimited          429  requests
         └── Unavailable          503  server_error
 
@@ -69,12 +70,12 @@ class BadRequest(ApiError):
         )
 
     @classmethod
-    def content_type(cls, content_type: str) -> Self:
+    def content_type(cls, content_type: str, accepted: str = "application/json") -> Self:
         """E7: the body is of a kind that the operation does not take."""
         kind = content_type.partition(";")[0].strip()
         return cls(
             f"Unsupported content type: '{kind}'. This API method only accepts "
-            "'application/json' requests, but you specified the header "
+            f"'{accepted}' requests, but you specified the header "
             f"'Content-Type: {content_type}'. Please try again with a supported content type.",
             code="unsupported_content_type",
         )
@@ -115,6 +116,25 @@ class BadRequest(ApiError):
             param=path,
             code="invalid_value",
         )
+
+    @classmethod
+    def required_property(cls, name: str) -> Self:
+        """A form without a field that must be there, as the Files API says it."""
+        return cls(f"'{name}' is a required property")
+
+    @classmethod
+    def not_one_of(cls, path: str, value: str, supported: list[str]) -> Self:
+        """A field of a form outside a closed set, as the Files API says it."""
+        return cls(
+            f"'{shown(value)}' is not one of {supported} - '{path}'",
+            param=path,
+        )
+
+    @classmethod
+    def files_missing(cls, file_ids: list[str]) -> Self:
+        """Files that a request refers to and that are not there."""
+        listed = ", ".join(f"'{shown(file_id)}'" for file_id in file_ids)
+        return cls(f"The following files were not found: [{listed}].")
 
     @classmethod
     def string_length(
@@ -287,6 +307,11 @@ class NotFound(ApiError):
         """The text for a missing object; `kind` is thread, message, assistant, run, run step."""
         return cls(f"No {kind} found with id '{shown(object_id)}'.")
 
+    @classmethod
+    def file(cls, file_id: str) -> Self:
+        """A missing file, in the words of the Files API."""
+        return cls(f"No such File object: {shown(file_id)}", param="id")
+
 
 class MethodNotAllowed(ApiError):
     """405: the URL is known, the method is not."""
@@ -306,12 +331,25 @@ class BodyTooLarge(ApiError):
     status = 413
     type = "invalid_request_error"
 
-    def __init__(self, limit_bytes: int) -> None:
+    def __init__(self, limit_bytes: int, what: str | None = None) -> None:
+        """`what` is the part of the body that has a limit of its own."""
+        whole = "The limit is the setting max_body_bytes."
         super().__init__(
-            f"The request body is larger than this server accepts ({limit_bytes} bytes). "
-            "The limit is the setting max_body_bytes.",
+            f"The {what or 'request body'} is larger than this server accepts "
+            f"({limit_bytes} bytes).{'' if what else f' {whole}'}",
             code="request_too_large",
         )
+
+
+class RangeNotSatisfiable(ApiError):
+    """416: the range that is asked for lies behind the end of the file."""
+
+    status = 416
+    type = "invalid_request_error"
+
+    def __init__(self, size_bytes: int) -> None:
+        super().__init__(f"The file has {size_bytes} bytes; the range lies behind its end.")
+        self.headers = ((b"content-range", b"bytes */%d" % size_bytes),)
 
 
 class RateLimited(ApiError):

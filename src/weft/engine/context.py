@@ -7,12 +7,14 @@ outputs.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any, NamedTuple
 
 import msgspec
 
+from weft.engine.images import FileImage, Images
+from weft.engine.searching import MAX_ROUNDS, Search, name_for, told
 from weft.llm.model import (
     ChatMessage,
     FunctionTool,
@@ -23,10 +25,14 @@ from weft.llm.model import (
 )
 from weft.llm.tokens import ANSWER_TOKENS, Calibration, estimate_message, estimate_tools
 from weft.store import runs as store
+from weft.store import searches
+from weft.store.contents import Contents
 from weft.store.database import Database
 from weft.store.places import Bounds, Place
 from weft.store.runs import RunKey
+from weft.store.searches import SearchRow
 from weft.wire.messages import (
+    ImageFilePart,
     ImageUrlPart,
     MessageContentRefusalObject,
     MessageContentTextObject,
@@ -34,6 +40,8 @@ from weft.wire.messages import (
 )
 from weft.wire.messages import stored as stored_message
 from weft.wire.runs import RunObject, RunStepObject, ToolCalls, stored_step
+from weft.wire.search_calls import MARK as SEARCHED
+from weft.wire.search_calls import FileSearchToolCall
 from weft.wire.tools import FunctionTool as DeclaredFunction
 
 SLICE = 50  # messages read at a time
@@ -52,12 +60,14 @@ class Prompt(NamedTuple):
 
 async def build(
     database: Database,
+    contents: Contents,
     key: RunKey,
     run: RunObject,
     *,
     prompt_tokens: int,
     completion_tokens: int | None,
     calibration: Calibration,
+    search: Search | None = None,
 ) -> Prompt:
     """Return what the model is asked in the next turn of a run.
 
@@ -70,13 +80,14 @@ async def build(
         return calibration.adjust(run.model, tokens)
 
     head = [ChatMessage(role="system", content=run.instructions)] if run.instructions else []
-    tools = offered(run)
-    tail = await own_turns(database, key)
+    tail = await own_turns(database, key, name_for(run))
+    tools = offered(run, search, tail)
     fixed = estimate_tools(tools) + sum(map(estimate_message, (*head, *tail)))
     left = prompt_tokens - adjusted(fixed)
     if left < 0:
         raise OutOfTokens
     thread, read = await newest_messages(database, key, run, left, adjusted)
+    thread = await Images(database, contents, key.project).shown(thread)
     request = ModelRequest(
         model=run.model,
         messages=[*head, *thread, *tail],
@@ -92,9 +103,14 @@ async def build(
     return Prompt(request, ANSWER_TOKENS + fixed + read)
 
 
-def offered(run: RunObject) -> list[FunctionTool]:
-    """Return the tools that the model may call: those that something executes."""
-    return [
+def offered(
+    run: RunObject, search: Search | None = None, tail: Sequence[ChatMessage] = ()
+) -> list[FunctionTool]:
+    """Return the tools that the model may call: those that something executes.
+
+    `tail` are the run's own turns: a model that has searched often enough has to answer.
+    """
+    functions = [
         FunctionTool(
             name=tool.function.name,
             description=tool.function.description or None,
@@ -104,6 +120,10 @@ def offered(run: RunObject) -> list[FunctionTool]:
         for tool in run.tools
         if isinstance(tool, DeclaredFunction)
     ]
+    if search is None:
+        return functions
+    rounds = sum(any(call.name == search.name for call in each.tool_calls) for each in tail)
+    return functions if rounds >= MAX_ROUNDS else [search.offer, *functions]
 
 
 def chosen(
@@ -116,6 +136,11 @@ def chosen(
     if not tools:
         return "none"
     choice: str | dict[str, Any] = msgspec.to_builtins(run.tool_choice)
+    if isinstance(choice, dict) and choice["type"] == "file_search":
+        name = name_for(run)
+        if has_called or all(tool.name != name for tool in tools):
+            return "auto"
+        return {"type": "function", "function": {"name": name}}
     if isinstance(choice, dict) and choice["type"] != "function":
         return "auto"
     return "auto" if has_called and choice != "none" else choice
@@ -211,6 +236,8 @@ def as_chat(message: MessageObject) -> ChatMessage | None:
             parts.append(TextPart(part.refusal))
         elif isinstance(part, ImageUrlPart):
             parts.append(ImagePart(part.image_url.url, part.image_url.detail))
+        elif isinstance(part, ImageFilePart):
+            parts.append(FileImage(part.image_file.file_id, part.image_file.detail))
     if not parts:
         return None
     if all(isinstance(part, TextPart) for part in parts):
@@ -219,16 +246,19 @@ def as_chat(message: MessageObject) -> ChatMessage | None:
     return ChatMessage(role=message.role, content=parts)
 
 
-async def own_turns(database: Database, key: RunKey) -> list[ChatMessage]:
+async def own_turns(database: Database, key: RunKey, search_name: str) -> list[ChatMessage]:
     """Return what this run has done: its finished messages, its calls and their outputs."""
     turns: list[ChatMessage] = []
+    searched: dict[str, SearchRow] | None = None
     for wire in await store.steps(database, key):
         step = stored_step.decode(wire)
         if step.status != "completed":
             continue
         if isinstance(step.step_details, ToolCalls):
             said = turns.pop().content if turns and turns[-1].role == "assistant" else None
-            turns += _tool_turn(step.step_details, said)
+            if searched is None and SEARCHED in wire:
+                searched = await searches.of_run(database, key)
+            turns += _tool_turn(step.step_details, said, search_name, searched or {})
         else:
             turns += await _message_turn(database, key, step)
     return turns
@@ -247,15 +277,22 @@ async def _message_turn(database: Database, key: RunKey, step: RunStepObject) ->
 
 
 def _tool_turn(
-    details: ToolCalls, said: str | list[TextPart | ImagePart] | None
+    details: ToolCalls,
+    said: str | list[TextPart | ImagePart] | None,
+    search_name: str,
+    searched: Mapping[str, SearchRow],
 ) -> list[ChatMessage]:
     """Return a turn's calls with what was said ahead of them, and the outputs."""
-    calls = [
-        ToolCall(id=call.id, name=call.function.name, arguments=call.function.arguments)
-        for call in details.tool_calls
-    ]
-    outputs = [
-        ChatMessage(role="tool", content=call.function.output or "", tool_call_id=call.id)
-        for call in details.tool_calls
-    ]
+    calls: list[ToolCall] = []
+    outputs: list[ChatMessage] = []
+    for call in details.tool_calls:
+        if isinstance(call, FileSearchToolCall):
+            row = searched[call.id]
+            calls.append(ToolCall(id=call.id, name=search_name, arguments=row.arguments))
+            output = told(call, row)
+        else:
+            function = call.function
+            calls.append(ToolCall(id=call.id, name=function.name, arguments=function.arguments))
+            output = function.output or ""
+        outputs.append(ChatMessage(role="tool", content=output, tool_call_id=call.id))
     return [ChatMessage(role="assistant", content=said, tool_calls=calls), *outputs]

@@ -13,7 +13,7 @@ that cannot serve leaves it as it stands, for the next attempt.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from typing import NamedTuple, Protocol
 
@@ -24,12 +24,16 @@ from weft.engine.context import OutOfTokens, build
 from weft.engine.ending import close_open, end, replace, used
 from weft.engine.gather import batches
 from weft.engine.journal import Ended, Journal
+from weft.engine.searching import Search, perform, search_of, sources_of, until_indexed
 from weft.engine.turn import Turn
+from weft.llm.embeddings import Embedder
 from weft.llm.model import FinishReason, Model, ModelError
 from weft.llm.tokens import Calibration
 from weft.store import messages as message_store
 from weft.store import runs as store
-from weft.store.database import Database, Refused
+from weft.store import searches
+from weft.store.contents import Contents
+from weft.store.database import Database, Refused, Statement
 from weft.store.runs import RunKey, State
 from weft.wire import events
 from weft.wire.runs import LastError, RunIncompleteDetails, advance, stored_run
@@ -64,12 +68,15 @@ class Engineering(NamedTuple):
     """What driving a run takes. `max_prompt_tokens` is for runs that set no limit."""
 
     database: Database
+    contents: Contents
     ids: Ids
     now: Callable[[], int]
     models: Models
     calibration: Calibration
     max_prompt_tokens: int
     run_expires_s: int
+    embedder: Embedder | None = None
+    indexing_wait_s: float = 60.0  # how long a run waits for files that are being indexed
 
 
 async def drive(tools: Engineering, key: RunKey, attempt: int | None = None) -> None:
@@ -81,7 +88,12 @@ async def drive(tools: Engineering, key: RunKey, attempt: int | None = None) -> 
     try:
         journal = await claim(tools, key, attempt)
         if journal is not None:
-            await take_turn(tools, journal)
+            search = await search_of(tools.database, key, journal.run)
+            if search is not None:
+                wait_s = tools.indexing_wait_s
+                await until_indexed(tools.database, key.project, search, wait_s)
+            while not await take_turn(tools, journal, search):
+                pass  # it searched its files, and reads what it found
     except (Refused, NotPossible):
         logger.debug("run %s is no longer this worker's", key.id)
     except Unavailable:
@@ -136,9 +148,10 @@ async def claim(tools: Engineering, key: RunKey, attempt: int | None = None) -> 
     return Journal(tools.database, tools.ids, key, run, State(wire, was.attempt + 1, 0), newest)
 
 
-async def take_turn(tools: Engineering, journal: Journal) -> None:
-    """Have the model answer once, and bring the run to rest.
+async def take_turn(tools: Engineering, journal: Journal, search: Search | None) -> bool:
+    """Have the model answer once; unless it only searched its files, bring the run to rest.
 
+    Returns: whether the run rests.
     Raises: ModelError, OutOfTokens, Refused.
     """
     run, key = journal.run, journal.key
@@ -151,32 +164,65 @@ async def take_turn(tools: Engineering, journal: Journal) -> None:
         completion_tokens = run.max_completion_tokens - before.completion_tokens
         if completion_tokens <= 0:
             await run_out(tools, key, RunIncompleteDetails("max_completion_tokens"))
-            return
+            return True
     prompt = await build(
         tools.database,
+        tools.contents,
         key,
         run,
         prompt_tokens=prompt_tokens,
         completion_tokens=completion_tokens,
         calibration=tools.calibration,
+        search=search,
     )
-    turn = Turn(journal, tools.ids, tools.now)
+    sources = await sources_of(tools.database, key) if search else {}
+    turn = Turn(journal, tools.ids, tools.now, search, sources)
     model = tools.models.find(run.model)
     async with aclosing(batches(model.stream(prompt.request))) as arriving:
         async for batch in arriving:
             await turn.take(batch)
     turn.settle_usage(run.model, prompt.estimated, tools.calibration)
-    await close(tools, journal, turn)
+    searched: list[Statement] = []
+    if search is not None and turn.searches and turn.finish not in _ENDS:
+        # Marks go on where the conversation stands: none means two things in it.
+        mark = max([len(prompt.request.messages), *(number + 1 for number, _ in sources)])
+        searched = await perform_all(tools, journal, turn, search, mark)
+        if not turn.functions:
+            await journal.write(*searched, *turn.end(tools.now(), Ended()))
+            return False
+    await close(tools, journal, turn, searched)
+    return True
 
 
-async def close(tools: Engineering, journal: Journal, turn: Turn) -> None:
-    """Bring the run to rest after a turn.
+async def perform_all(
+    tools: Engineering, journal: Journal, turn: Turn, search: Search, mark: int
+) -> list[Statement]:
+    """Do the searches of a turn, and return the statements that keep what they brought."""
+    statements = []
+    for number, call in enumerate(turn.searches, mark):
+        call.search, row = await perform(
+            tools.database,
+            tools.embedder,
+            journal.key.project,
+            search,
+            call.id,
+            call.arguments,
+            number,
+        )
+        statements.append(searches.insert(journal.key, row))
+    return statements
+
+
+async def close(
+    tools: Engineering, journal: Journal, turn: Turn, searched: Sequence[Statement] = ()
+) -> None:
+    """Bring the run to rest after a turn; `searched` keeps what it found in files.
 
     Raises: ModelError when the model called functions with arguments that are not JSON.
     """
     now = tools.now()
     run = journal.run
-    if turn.calls and turn.finish not in _ENDS:
+    if turn.functions and turn.finish not in _ENDS:
         statements, action = turn.await_outputs(now)
         run = advance(run, "call_functions", now)
         run.required_action = action
@@ -190,6 +236,7 @@ async def close(tools: Engineering, journal: Journal, turn: Turn) -> None:
         before = await used(tools.database, journal.key)
         run.usage = before.plus(turn.usage)
     await journal.write(
+        *searched,
         *statements,
         replace(journal.key, journal.was, run, now),
         store.event(journal.key, f"thread.run.{run.status}", events.run_data(run)),

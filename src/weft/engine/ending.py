@@ -140,8 +140,8 @@ async def _close_message(
     if wire is None:
         return []  # somebody deleted it while it was written
     batches = await store.deltas_of(database, key, events.MESSAGE_DELTA, 0)
-    said = events.streamed(message_id, batches)
-    message = encode(close_message(stored_message.decode(wire), said, now, reason))
+    said, cited = events.streamed(message_id, batches), events.cited(message_id, batches)
+    message = encode(close_message(stored_message.decode(wire), said, cited, now, reason))
     return [
         store.write_message(key, message_id, message),
         store.event(key, "thread.message.incomplete", message),

@@ -5,7 +5,8 @@ A run is one story with one writer. The journal keeps what the worker has open
 events that say so.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 import msgspec
@@ -17,6 +18,7 @@ from weft.store.runs import RunKey, State
 from weft.wire import events
 from weft.wire.events import PartKind, Parts
 from weft.wire.messages import (
+    FileCitation,
     IncompleteDetails,
     MessageContentRefusalObject,
     MessageContentTextObject,
@@ -25,9 +27,7 @@ from weft.wire.messages import (
     TextValue,
 )
 from weft.wire.runs import (
-    CalledFunction,
     CreatedMessage,
-    FunctionToolCall,
     LastError,
     MessageCreation,
     RunObject,
@@ -39,6 +39,7 @@ from weft.wire.runs import (
 )
 from weft.wire.shapes import encode
 
+NOTHING: Mapping[int, FileCitation] = MappingProxyType({})
 ROW_CHARS = 16 * 1024  # of a batch of text in one row of the log
 
 
@@ -61,6 +62,7 @@ class OpenMessage:
         self.step = step
         self.message = message
         self.parts: Parts = {}
+        self.citations: list[FileCitation] = []
 
 
 def rows_of(texts: list[str]) -> Iterator[list[str]]:
@@ -78,11 +80,15 @@ def rows_of(texts: list[str]) -> Iterator[list[str]]:
 
 
 def close_message(
-    message: MessageObject, parts: Parts, now: int, reason: str | None
+    message: MessageObject,
+    parts: Parts,
+    citations: Sequence[FileCitation],
+    now: int,
+    reason: str | None,
 ) -> MessageObject:
     """Return a message that ends with all it said: completed, or incomplete for a reason."""
     content: list[Part] = [
-        MessageContentTextObject(TextValue("".join(pieces), []))
+        MessageContentTextObject(TextValue("".join(pieces), [*citations]))
         if kind == "text"
         else MessageContentRefusalObject("".join(pieces))
         for kind, pieces in parts.items()
@@ -164,26 +170,42 @@ class Journal:
             store.event(self.key, "thread.run.step.in_progress", wire),
         ]
 
-    def say(self, open_message: OpenMessage, kind: PartKind, texts: list[str]) -> list[Statement]:
+    def say(
+        self,
+        open_message: OpenMessage,
+        kind: PartKind,
+        texts: list[str],
+        cited: Mapping[int, FileCitation] = NOTHING,
+    ) -> list[Statement]:
         """Return the statements that log a batch of text, or of a refusal.
 
+        `cited` are those of the texts that are source marks, by their place.
         A row has about `ROW_CHARS` at most: each follower holds one while its client is slow.
         """
+        numbered = [*enumerate(cited.items(), len(open_message.citations))]
+        open_message.citations += cited.values()
         is_first = kind not in open_message.parts
         open_message.parts.setdefault(kind, []).extend(texts)
         index = list(open_message.parts).index(kind)
-        statements = []
+        statements, at = [], 0
         for row in rows_of(texts):
+            here = {
+                place - at: (number, citation)
+                for number, (place, citation) in numbered
+                if at <= place < at + len(row)
+            }
             data = events.message_deltas(
-                open_message.message.id, kind, index, row, is_first=is_first
+                open_message.message.id, kind, index, row, is_first=is_first, cited=here
             )
             statements.append(store.event(self.key, events.MESSAGE_DELTA, data, len(row)))
-            is_first = False
+            is_first, at = False, at + len(row)
         return statements
 
     def end_message(self, open_message: OpenMessage, now: int, ended: Ended) -> list[Statement]:
         """Return the statements that end a message and its step."""
-        message = close_message(open_message.message, open_message.parts, now, ended.reason)
+        message = close_message(
+            open_message.message, open_message.parts, open_message.citations, now, ended.reason
+        )
         wire = encode(message)
         return [
             store.write_message(self.key, message.id, wire),
@@ -207,16 +229,3 @@ def store_step(key: RunKey, step: RunStepObject) -> list[Statement]:
         store.replace_step(key, step.id, encode(at_rest)),
         store.event(key, events.step_event(step), encode(step)),
     ]
-
-
-def function_calls(calls: Sequence[tuple[str, str, str]]) -> ToolCalls:
-    """Return a step's details for calls of (id, name, arguments), without outputs yet."""
-    return ToolCalls(
-        [
-            FunctionToolCall(
-                id=call_id,
-                function=CalledFunction(name=name, arguments=arguments, output=None),
-            )
-            for call_id, name, arguments in calls
-        ]
-    )

@@ -10,6 +10,7 @@ One run's trouble is its own: whatever goes wrong with it, the others go on.
 
 import asyncio
 import logging
+from functools import partial
 
 from weft.domain.errors import Unavailable
 from weft.engine.chores import Chores
@@ -76,7 +77,10 @@ class EmbeddedEngine:
             if database.bells.are_closed or len(self._driving) >= MAX_RUNNING:
                 break
             if key not in self._driving:
-                self._driving[key] = asyncio.create_task(self._drive(key), name=f"run {key.id}")
+                task = asyncio.create_task(self._drive(key), name=f"run {key.id}")
+                # Not in the task itself: one that is cancelled ahead of its first step never runs.
+                task.add_done_callback(partial(self._ended, key))
+                self._driving[key] = task
 
     async def _drive(self, key: RunKey) -> None:
         try:
@@ -86,8 +90,9 @@ class EmbeddedEngine:
             logger.warning("run %s has to wait: %s", key.id, fault)
         except Exception:
             logger.exception("run %s stumbled; it is looked at again", key.id)
-        finally:
-            del self._driving[key]
+
+    def _ended(self, key: RunKey, _: asyncio.Task[None]) -> None:
+        del self._driving[key]
 
     async def _let_go(self) -> None:
         """End all tasks, also in the middle of a model's call."""

@@ -2,8 +2,9 @@
 
 It answers from the conversation alone: it greets, repeats what it was told,
 counts messages, quotes the first one, calls a declared function whose name is
-mentioned, and tells what came back. That is enough to try Weft, to run its
-examples and to see a run, a stream and a tool call without a model.
+mentioned, searches the files if there are any, and tells what came back. That is
+enough to try Weft, to run its examples and to see a run, a stream and a tool call
+without a model.
 """
 
 import asyncio
@@ -30,12 +31,16 @@ from weft.llm.model import (
 from weft.llm.tokens import estimate, estimate_request
 
 NAME = "weft-demo"
+SEARCH = "file_search"
+CITED = 2  # passages of a search that are told
 QUOTED = 300  # characters of a message that are repeated
 
 _GREETING = re.compile(r"\s*(hi|hello|hey|good (morning|day|evening)|greetings)\b", re.IGNORECASE)
 _HOW_MANY = re.compile(r"\bhow many (messages|questions)\b|\bcount\b.*\bmessages\b", re.IGNORECASE)
 _FIRST = re.compile(r"\bfirst\b", re.IGNORECASE)
 _INSTRUCTIONS = re.compile(r"\binstructions?\b", re.IGNORECASE)
+# A passage of a search, under the mark that cites it.
+_PASSAGE = re.compile(r"^(【\d+:\d+†[^】\n]*】)\n(.*?)(?=\n\n【\d+:\d+†|\Z)", re.M | re.S)
 _PIECES = re.compile(r"\s*\S+|\s+$")
 
 
@@ -94,6 +99,9 @@ def _called(request: ModelRequest, last: ChatMessage) -> list[FunctionTool]:
         return [tool for tool in request.tools if tool.name == name]
     text = _text(last) if last.role == "user" else ""
     named = [tool for tool in request.tools if _names(text, tool.name)]
+    search = next((tool for tool in request.tools if tool.name.endswith(SEARCH)), None)
+    if not named and text and search is not None and not _GREETING.match(text):
+        named = [search]
     if not named and choice == "required":
         named = request.tools[:1]
     return named if request.parallel_tool_calls else named[:1]
@@ -117,6 +125,8 @@ def _calls(functions: list[FunctionTool], text: str) -> Iterator[ToolCallDelta]:
 
 
 def _arguments(function: FunctionTool, text: str) -> dict[str, Any]:
+    if function.name.endswith(SEARCH):
+        return {"query": " ".join(text.split())}
     filled = fill({"type": "object"} | function.parameters, text)
     return filled if isinstance(filled, dict) else {}
 
@@ -169,10 +179,18 @@ def _say_outputs(messages: list[ChatMessage]) -> str:
         if message.role != "tool":
             break
         call = calls.get(message.tool_call_id or "")
+        passages = _PASSAGE.findall(_text(message))
+        if passages:
+            said += [_say_passage(*passage) for passage in passages[:CITED][::-1]]
+            continue
         name = "A function" if call is None else f"{call.name}({call.arguments})"
         said.append(f"{name} returned {_quote(_text(message))}.")
     told = " ".join(reversed(said))
     return f"{told} I am Weft's demo model: I only repeat what the functions told me."
+
+
+def _say_passage(mark: str, text: str) -> str:
+    return f"In the files I found: {_quote(text)}{mark}."
 
 
 def _json(request: ModelRequest, last: ChatMessage) -> str:

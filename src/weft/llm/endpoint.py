@@ -7,7 +7,8 @@ from msgspec import Struct
 
 from weft.llm.model import ModelError
 
-PATH = "/chat/completions"
+CHAT = "/chat/completions"
+EMBEDDINGS = "/embeddings"
 _NO_URL = (
     "its url must begin with http:// or https:// and name a host, for example "
     "https://api.openai.com/v1"
@@ -15,10 +16,11 @@ _NO_URL = (
 
 
 class Endpoint(Struct, frozen=True, kw_only=True):
-    """One `[[models]]` of weft.toml: which models it serves, and where and how to ask."""
+    """One `[[models]]` of weft.toml, or `[embeddings]`: which models, and where and how to ask."""
 
     match: str  # a pattern of model names: "gpt-4o", "gpt-*", "*"
-    url: str  # the base; `/chat/completions` is appended
+    url: str  # the base; `path` is appended
+    path: str = CHAT
     api_key: str | None = None
     name: str | None = None  # the upstream's name of the model, if it is another
     timeout_s: float = 120  # the longest silence
@@ -42,7 +44,7 @@ class Endpoint(Struct, frozen=True, kw_only=True):
         if url.scheme not in ("http", "https") or not url.host:
             raise self._unusable(_NO_URL)
         path = url.path.rstrip("/")
-        url = url.copy_with(path=path if path.endswith(PATH) else path + PATH)
+        url = url.copy_with(path=path if path.endswith(self.path) else path + self.path)
         if self.api_version is not None:
             url = url.copy_merge_params({"api-version": self.api_version})
         return url
@@ -78,8 +80,6 @@ class Endpoint(Struct, frozen=True, kw_only=True):
         return [secret.strip() for secret in found if secret and len(secret.strip()) >= 6]
 
     def _unusable(self, why: str) -> ModelError:
-        return ModelError(
-            "server_error",
-            f'The model endpoint with match = "{self.match}" cannot be used: {why}. Correct it in '
-            "weft.toml.",
-        )
+        is_chat = self.path == CHAT
+        what = f'The model endpoint with match = "{self.match}"' if is_chat else "[embeddings]"
+        return ModelError("server_error", f"{what} cannot be used: {why}. Correct it in weft.toml.")

@@ -86,6 +86,8 @@ def _plain(words: Any) -> str:
 class Blame:
     """Says what went wrong with one model at one endpoint."""
 
+    thing = "chat completion"  # what was asked for
+
     def __init__(self, endpoint: Endpoint, model: str) -> None:
         url = endpoint.request_url()
         self._host = url.netloc.decode("ascii")
@@ -190,12 +192,7 @@ class Blame:
     def _said(self, status: int, said: Said, wait_s: float | None) -> Fault:
         quote = self._quote(said)
         if status == 413 or _CONTEXT.search(said.message) or "context_length" in said.code:
-            return self._fault(
-                "invalid_prompt",
-                f'The conversation is too long for the model "{self._model}" at {self._host}{quote}'
-                " Use truncation_strategy last_messages, a smaller max_prompt_tokens or a model "
-                "with a larger context.",
-            )
+            return self.too_long(quote)
         if status in (402, 429):
             return self._limited(status, said, wait_s)
         if status in (408, 409) or status >= 500:
@@ -203,6 +200,15 @@ class Blame:
             return self._fault("server_error", text, retry=True, wait_s=wait_s)
         text = f'The model "{self._model}" at {self._host} refused the request ({status}){quote}'
         return self._fault("invalid_prompt", text, words=said.message)
+
+    def too_long(self, quote: str) -> Fault:
+        """Blame a prompt that the model cannot take; `quote` ends a sentence."""
+        return self._fault(
+            "invalid_prompt",
+            f'The conversation is too long for the model "{self._model}" at {self._host}{quote}'
+            " Use truncation_strategy last_messages, a smaller max_prompt_tokens or a model "
+            "with a larger context.",
+        )
 
     def _limited(self, status: int, said: Said, wait_s: float | None) -> Fault:
         quote = self._quote(said)
@@ -242,7 +248,7 @@ class Blame:
         shown = _plain(sample[:100].decode("utf-8", "replace"))
         return self._fault(
             "server_error",
-            f"The model server {self._host} sent something that is no chat completion: {shown!r}. "
+            f"The model server {self._host} sent something that is no {self.thing}: {shown!r}. "
             "Check that its url in weft.toml is an OpenAI-style API (it mostly ends with /v1).",
         )
 

@@ -3,7 +3,8 @@
 Rows go in the order of their keys, a slice at a time, each slice one transaction. So
 a copy that was interrupted goes on behind the last row that is there. At the end
 both databases are read once more and held against each other, row by row. While a
-copy is unfinished a mark stands in the target, and no server starts on it.
+copy is unfinished a mark stands in the target, and no server starts on it. What each
+database finds passages by is its own, and is made anew from them.
 """
 
 import hashlib
@@ -14,11 +15,12 @@ from typing import Protocol, TypeAlias
 
 import apsw
 
-from weft.store.database import Row, Unusable
+from weft.store.chunks import Place, index_terms
+from weft.store.database import Params, Row, Unusable
 from weft.store.folder import FolderLock, database_in
 from weft.store.migrations import UnfinishedCopy
-from weft.store.sql import frames
-from weft.store.sqlite import connect, migrate
+from weft.store.sql import frames, statements
+from weft.store.sqlite import DIALECT, connect, migrate
 
 SLICE = 2000
 
@@ -33,10 +35,31 @@ TABLES: Mapping[str, Sequence[str]] = {
     "run_step": ("thread_id", "project", "run_id", "id"),
     "run_event": ("thread_id", "project", "run_id", "number"),
     "idempotency": ("project", "key"),
+    "blob": ("sha256",),
+    "blob_released": ("sha256",),
+    "blob_orphan": ("location",),
+    "file": ("id", "project"),
+    "upload": ("id", "project"),
+    "upload_part": ("upload_id", "project", "id"),
+    # Ahead of their stores, whose counts come with them: a trigger would count the files again.
+    "vector_store_file": ("vector_store_id", "project", "file_id"),
+    "vector_store": ("id", "project"),
+    "file_batch": ("vector_store_id", "project", "id"),
+    "file_batch_file": ("vector_store_id", "project", "batch_id", "position"),
+    "run_search": ("thread_id", "project", "run_id", "call_id"),
+    "chunk_store": ("number",),
+    "chunk_file": ("number",),
+    "chunk": ("id",),
+    "chunk_vector": ("id",),
+    "chunk_garbage": ("number",),
+    "chunk_store_garbage": ("number",),
 }
 
 # Of a table: rows copied or compared so far, and how many there are.
 Progress: TypeAlias = Callable[[str, str, int, int], None]
+
+# The terms of a passage by their impacts: retrieval's, which this package does not know.
+Terms: TypeAlias = Callable[[str], Sequence[Sequence[str]]]
 
 
 class Side(Protocol):
@@ -62,6 +85,18 @@ class Side(Protocol):
         """Store rows, all or none."""
         ...
 
+    def unindexed(self) -> list[Row]:
+        """Return the next slice of (id, store, text) of the chunks without full text."""
+        ...
+
+    def index(self, terms: Sequence[Params]) -> None:
+        """Store the terms of chunks, all or none."""
+        ...
+
+    def index_vectors(self) -> None:
+        """Make what vectors are found by."""
+        ...
+
     def mark(self) -> str | None:
         """Return from where an unfinished copy comes, or None."""
         ...
@@ -71,7 +106,7 @@ class Side(Protocol):
         ...
 
 
-def copy(source: Side, target: Side, name: str, progress: Progress) -> int:
+def copy(source: Side, target: Side, name: str, progress: Progress, terms: Terms) -> int:
     """Copy everything and return the number of rows; `name` is how the source is known.
 
     `progress` is called with what is done ("copied", "compared"), the table, rows done and in all.
@@ -87,8 +122,19 @@ def copy(source: Side, target: Side, name: str, progress: Progress) -> int:
     for table, key in TABLES.items():
         _copy_table(source, target, table, key, progress)
     total = sum(_compare(source, target, table, key, progress) for table, key in TABLES.items())
+    _index(target, terms, progress)
     target.set_mark(None)
     return total
+
+
+def _index(target: Side, terms: Terms, progress: Progress) -> None:
+    """Make what finds the passages, behind what an interrupted copy has made of it."""
+    target.index_vectors()
+    done, total = 0, target.count("chunk")
+    while rows := target.unindexed():
+        target.index([index_terms(Place(store, 0), id_, terms(text)) for id_, store, text in rows])
+        done += len(rows)
+        progress("indexed", "chunk", done, total)
 
 
 def _copy_table(
@@ -189,6 +235,20 @@ class SqliteSide:
         with self._connection:
             insert = query("insert", table, columns, "?" * len(columns))
             self._connection.executemany(insert, rows)
+
+    def unindexed(self) -> list[Row]:
+        """See `Side.unindexed`."""
+        return self._all(frames("copying")["unindexed"].format(key="rowid", limit=SLICE))
+
+    def index(self, terms: Sequence[Params]) -> None:
+        """See `Side.index`."""
+        with self._connection:
+            self._connection.executemany(statements(DIALECT)["chunk_index_terms"], terms)
+
+    def index_vectors(self) -> None:
+        """See `Side.index_vectors`."""
+        signs = frames("copying")["index_vectors"].format(signs="vec_quantize_binary")
+        self._connection.execute(signs)
 
     def mark(self) -> str | None:
         """See `Side.mark`."""

@@ -20,6 +20,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -47,6 +49,7 @@ def connect(path: Path) -> apsw.Connection:
     """Open the file with the settings that everything acknowledged relies on."""
     connection = apsw.Connection(str(path), statementcachesize=256)
     connection.set_busy_timeout(BUSY_MS)
+    _add_vectors(connection)
     # A plan never depends on a bound value: without this, SQLite prepares a statement anew for
     # each new value that might matter to a partial index, which took a third of an append.
     connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
@@ -55,6 +58,22 @@ def connect(path: Path) -> apsw.Connection:
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
     return connection
+
+
+def _add_vectors(connection: apsw.Connection) -> None:
+    """Give a connection the functions on vectors that the searches use."""
+    connection.enable_load_extension(True)
+    connection.load_extension(_vectors_path())
+    connection.enable_load_extension(False)
+
+
+@cache
+def _vectors_path() -> str:
+    """Return where sqlite-vec is. The package is not imported: it would bring numpy along."""
+    found = find_spec("sqlite_vec")
+    if found is None or not found.submodule_search_locations:
+        raise Unusable("The package sqlite-vec is missing: install Weft again.")
+    return str(Path(found.submodule_search_locations[0]) / "vec0")
 
 
 def migrate(path: Path, steps: Sequence[Migration] | None = None) -> list[str]:
@@ -127,6 +146,13 @@ def backup(path: Path, target: Path, progress: Callable[[int, int], None] | None
         unfinished.rename(target)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def locations(path: Path) -> list[str]:
+    """Return where the bytes of the files of a database lie. Raises: Unusable."""
+    with _opened(path, journal="DELETE") as connection:
+        found = connection.execute("SELECT location FROM blob ORDER BY location").fetchall()
+    return [str(location) for (location,) in found]
 
 
 def _refuse_existing(target: Path) -> None:

@@ -27,7 +27,6 @@ from weft.wire.tools import (
     ToolResourcesRequest,
     declared,
     replace_resources,
-    resources,
     with_lists,
 )
 
@@ -185,9 +184,12 @@ stored = msgspec.json.Decoder(AssistantObject)
 
 
 def new_assistant(
-    request: CreateAssistantRequest, *, assistant_id: str, now: int
+    request: CreateAssistantRequest, found: ToolResources, *, assistant_id: str, now: int
 ) -> AssistantObject:
-    """Return the assistant that a request makes, every default written out."""
+    """Return the assistant that a request makes, every default written out.
+
+    `found` are its resources, with the stores that were made for it.
+    """
     tools = declared(request.tools)
     return AssistantObject(
         id=assistant_id,
@@ -200,7 +202,7 @@ def new_assistant(
         top_p=_or_one(request.top_p),
         temperature=_or_one(request.temperature),
         reasoning_effort=request.reasoning_effort,
-        tool_resources=with_lists(resources(request.tool_resources), tools),
+        tool_resources=with_lists(found, tools),
         metadata=request.metadata or {},
         response_format=request.response_format or "auto",
     )

@@ -1,6 +1,7 @@
 """Bodies and query strings: accept fast, explain well."""
 
 import contextlib
+from collections.abc import Iterable
 from typing import Any, Generic, TypeVar
 from urllib.parse import parse_qsl
 
@@ -76,6 +77,11 @@ def decode_query(query_string: bytes, struct: type[T]) -> T:
         raise BadRequest(
             "The query string is not percent-encoded UTF-8.", code="invalid_value"
         ) from None
+    return explain(nested(pairs), struct, lax=True)
+
+
+def nested(pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
+    """Return pairs as JSON would have them: `a[]` makes a list of `a`, `a[b]` an object."""
     given: dict[str, Any] = {}
     for name, value in pairs:
         head, bracket, inner = name.partition("[")
@@ -85,7 +91,7 @@ def decode_query(query_string: bytes, struct: type[T]) -> T:
             _of(list, given, head).append(value)
         elif inner.endswith("]"):
             _of(dict, given, head)[inner[:-1]] = value
-    return explain(given, struct, lax=True)
+    return given
 
 
 def _of(kind: type[C], given: dict[str, Any], name: str) -> C:

@@ -8,6 +8,10 @@ ASSISTANT_ID = "asst_abc123"
 
 RUN_ID = "run_abc123"
 STEP_ID = "step_abc123"
+FILE_ID = "file-abc123"
+UPLOAD_ID = "upload_abc123"
+VECTOR_STORE_ID = "vs_abc123"
+BATCH_ID = "vsfb_abc123"
 
 # Values of the path parameters, where an example names no others.
 IDS = {
@@ -16,17 +20,31 @@ IDS = {
     "assistant_id": ASSISTANT_ID,
     "run_id": RUN_ID,
     "step_id": STEP_ID,
+    "file_id": FILE_ID,
+    "upload_id": UPLOAD_ID,
+    "vector_store_id": VECTOR_STORE_ID,
+    "batch_id": BATCH_ID,
     "model": "weft-demo",
 }
+
+BOUNDARY = "part"
 
 NEWEST = 1_788_264_000
 
 
+class SentFile(NamedTuple):
+    """The file of a form: its field, its name and its text."""
+
+    field: str
+    name: str
+    text: str
+
+
 class Example(NamedTuple):
-    """A request and its answer: JSON, or the text of a stream.
+    """A request and its answer: JSON, or text: a stream, or the bytes of a file.
 
     Without a `body` none is sent; `query` is the query string; `other_ids` are path parameters
-    that are not those of `IDS`.
+    that are not those of `IDS`. With a `file` the body is a form.
     """
 
     operation_id: str
@@ -36,11 +54,24 @@ class Example(NamedTuple):
     body: dict[str, Any] | None = None
     query: tuple[tuple[str, str], ...] = ()
     other_ids: tuple[tuple[str, str], ...] = ()
+    file: SentFile | None = None
 
     @property
     def ids(self) -> dict[str, str]:
         """The path parameters."""
         return {**IDS, **dict(self.other_ids)}
+
+    @property
+    def form(self) -> str:
+        """The body as a form, its lines ended by a line feed only."""
+        assert self.file is not None  # noqa: S101  # narrows the type
+        form = "form-data; name="
+        parts = [f'{form}"{name}"\n\n{value}' for name, value in (self.body or {}).items()]
+        field, name, text = self.file
+        parts.append(f'{form}"{field}"; filename="{name}"\n\n{text}')
+        return "".join(
+            [f"--{BOUNDARY}\nContent-Disposition: {part}\n" for part in parts] + [f"--{BOUNDARY}--"]
+        )
 
 
 def a_thread(

@@ -22,7 +22,9 @@ from weft.wire.example_objects import (
     a_thread,
     deleted,
 )
+from weft.wire.file_examples import FILE_EXAMPLES
 from weft.wire.run_examples import RUN_EXAMPLES
+from weft.wire.vector_store_examples import VECTOR_STORE_EXAMPLES
 
 _PICTURE_ID = "msg_0N9sUbYa1LpGz6DsVtQ4wRkX"
 _QUESTION_ID = "msg_0N9sUbXyWf3mHqK8rTnJ5vCe"
@@ -164,6 +166,8 @@ EXAMPLES: tuple[Example, ...] = (
     ),
     Example("listAssistants", "page", "The newest assistant", a_page(ASSISTANT)),
     *RUN_EXAMPLES,
+    *FILE_EXAMPLES,
+    *VECTOR_STORE_EXAMPLES,
     Example(
         "deleteMessage",
         "deleted",

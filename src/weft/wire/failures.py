@@ -9,6 +9,7 @@ from weft.domain.errors import (
     BodyTooLarge,
     Forbidden,
     NotFound,
+    RangeNotSatisfiable,
     Unauthenticated,
     Unavailable,
 )
@@ -68,6 +69,11 @@ TOO_LARGE = Failure(
     "The body is larger than the server accepts.",
     {"too_large": BodyTooLarge(32 * 1024 * 1024)},
 )
+RANGE = Failure(
+    "RangeNotSatisfiable",
+    "The range that was asked for lies behind the end of the file.",
+    {"behind": RangeNotSatisfiable(1024)},
+)
 INTERNAL = Failure(
     "InternalError",
     "The server failed; its log says why under the request id.",
@@ -84,6 +90,7 @@ FAILURES = (
     FORBIDDEN,
     NOT_FOUND,
     TOO_LARGE,
+    RANGE,
     INTERNAL,
     UNAVAILABLE,
 )

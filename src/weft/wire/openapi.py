@@ -19,13 +19,17 @@ from weft.wire.failures import (
     FORBIDDEN,
     INTERNAL,
     NOT_FOUND,
+    RANGE,
     TOO_LARGE,
     UNAUTHENTICATED,
     UNAVAILABLE,
     Failure,
 )
+from weft.wire.form import MEDIA_TYPE, Form
 from weft.wire.openapi_30 import as_30
-from weft.wire.operations import PATH_IDS, TABLE, Operation
+from weft.wire.openapi_headers import HEADERS, PARAMETERS
+from weft.wire.operation import Operation
+from weft.wire.operations import PATH_IDS, TABLE
 from weft.wire.run_requests import FollowQuery
 from weft.wire.runs import RunObject
 from weft.wire.schemas import REF, Schema, schemas
@@ -35,6 +39,7 @@ from weft.wire.stream_events import STREAM_EVENTS
 VERSION = "3.1.0"
 
 _JSON = "application/json"
+_BYTES = "application/octet-stream"
 _EVENTS = "text/event-stream"
 _STREAM = "AssistantStreamEvent"
 
@@ -43,6 +48,9 @@ _TAGS = {
     "Messages": "What users and assistants said in a thread.",
     "Assistants": "A model with instructions and tools, ready to answer in any thread.",
     "Runs": "An assistant answering in a thread, step by step.",
+    "Vector stores": "Files that can be searched, by clients and by runs.",
+    "Files": "What clients upload. A file keeps its bytes until it is deleted or expires.",
+    "Uploads": "Large files that arrive in parts.",
     "Models": "The models that the server is configured for.",
     "Server": "What the server says of itself; needs no key.",
 }
@@ -112,6 +120,9 @@ def _operation(operation: Operation) -> dict[str, Any]:
     parameters = [*_path_parameters(operation), *_query_parameters(operation.query)]
     if operation.query is FollowQuery:
         parameters.append({"$ref": "#/components/parameters/LastEventId"})
+    if operation.response is None:
+        failures.append(RANGE)
+        parameters += [{"$ref": f"#/components/parameters/{name}"} for name in ("Range", "IfRange")]
     if operation.method == "POST":
         failures.append(TOO_LARGE)
         parameters.append({"$ref": "#/components/parameters/IdempotencyKey"})
@@ -127,7 +138,7 @@ def _operation(operation: Operation) -> dict[str, Any]:
     if operation.body is not None:
         described["requestBody"] = _request_body(operation.body, examples)
     described["responses"] = {
-        "200": _success(operation, examples),
+        **_successes(operation, examples),
         **_failed(*failures, INTERNAL, UNAVAILABLE),
     }
     if operation.is_extension:
@@ -152,6 +163,9 @@ def _path_parameters(operation: Operation) -> list[dict[str, Any]]:
 def _path_parameter(name: str) -> dict[str, Any]:
     """Return what a path parameter is: an identifier of its kind, or a name."""
     what = name.removesuffix("_id").replace("_", " ")
+    if name == "file_id":
+        # Whatever it is: of one that is no identifier there is no file either.
+        return {"description": "The file.", "schema": {"type": "string"}}
     if name not in PATH_IDS:
         return {"description": f"The name of the {what}.", "schema": {"type": "string"}}
     begins = PATH_IDS[name]
@@ -185,8 +199,14 @@ def _query_parameter(name: str, schema: Schema) -> dict[str, Any]:
     return {**parameter, "schema": schema}
 
 
-def _request_body(body: Body[Any, Any], examples: list[Example]) -> dict[str, Any]:
+def _request_body(body: Body[Any, Any] | Form[Any], examples: list[Example]) -> dict[str, Any]:
     schema = _reference(body.struct)
+    if isinstance(body, Form):
+        media: dict[str, Any] = {"schema": schema, "examples": _forms(examples)}
+        if body.objects:
+            styled = {"style": "deepObject", "explode": True}
+            media["encoding"] = dict.fromkeys(body.objects, styled)
+        return {"required": True, "content": {MEDIA_TYPE: media}}
     if body.restore is not None:
         schema = {"anyOf": [schema, _restoring(body.restore)]}
     shown = {
@@ -196,6 +216,16 @@ def _request_body(body: Body[Any, Any], examples: list[Example]) -> dict[str, An
     if shown:
         content["examples"] = shown
     return {"required": body.required, "content": {_JSON: content}}
+
+
+def _forms(examples: list[Example]) -> dict[str, Any]:
+    """Return examples of a form, with the text of the file in its place."""
+    shown = {}
+    for example in examples:
+        file = {example.file.field: example.file.text} if example.file else {}
+        value = {**(example.body or {}), **file}
+        shown[example.name] = {"summary": example.summary, "value": value}
+    return shown
 
 
 def _restoring(struct: type[msgspec.Struct]) -> Schema:
@@ -211,9 +241,31 @@ def _reference(struct: type[msgspec.Struct]) -> Schema:
     return {"$ref": REF.format(name=struct.__name__)}
 
 
-def _success(operation: Operation, examples: list[Example]) -> dict[str, Any]:
+def _successes(operation: Operation, examples: list[Example]) -> dict[str, Any]:
+    """Describe what may come back when all is well, by status."""
+    if operation.response is not None:
+        return {"200": _success(operation, operation.response, examples)}
+    return {
+        "200": _bytes("The whole file.", examples=examples),
+        "206": _bytes("The range that was asked for.", "Content-Range"),
+    }
+
+
+def _bytes(description: str, *headers: str, examples: Iterable[Example] = ()) -> dict[str, Any]:
+    described = _response(description, {})
+    for header in ("Content-Disposition", "ETag", *headers):
+        name = header.replace("-", "")
+        described["headers"][header] = {"$ref": f"#/components/headers/{name}"}
+    media: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
+    if shown := _shown(examples):
+        media["examples"] = shown
+    return {**described, "content": {_BYTES: media}}
+
+
+def _success(
+    operation: Operation, struct: type[msgspec.Struct], examples: list[Example]
+) -> dict[str, Any]:
     """Describe a success: JSON, and the events of a run where a client may ask for them."""
-    struct = operation.response
     shown = _shown(example for example in examples if isinstance(example.answer, dict))
     described = _response(
         (struct.__doc__ or "").partition("\n")[0],
@@ -313,24 +365,15 @@ def _meta_operation(
 def _components() -> dict[str, Any]:
     structs: list[type[msgspec.Struct]] = [ErrorResponse, Health, *STREAM_EVENTS]
     for operation in TABLE:
-        structs.append(operation.response)
+        if operation.response is not None:
+            structs.append(operation.response)
         if operation.body is not None:
             structs += filter(None, (operation.body.struct, operation.body.restore))
     return {
         "schemas": dict(sorted({**schemas(dict.fromkeys(structs)), _STREAM: _stream()}.items())),
-        "parameters": {"IdempotencyKey": _idempotency_key(), "LastEventId": _last_event_id()},
+        "parameters": PARAMETERS,
         "responses": {failure.name: _failure_response(failure) for failure in FAILURES},
-        "headers": {
-            "RequestId": {
-                "description": "`req_` and 32 hexadecimal digits; the server's log has it too.",
-                "schema": {"type": "string", "pattern": "^req_[0-9a-f]{32}$"},
-            },
-            "PollAfterMs": {
-                "description": "In how many milliseconds to ask again. It is there while the run "
-                "goes on; the polling helpers of SDKs heed it.",
-                "schema": {"type": "integer"},
-            },
-        },
+        "headers": HEADERS,
         "securitySchemes": {
             "bearer": {
                 "type": "http",
@@ -355,27 +398,6 @@ def _stream() -> Schema:
         "number. A line that begins with a colon is a comment that keeps the connection alive. "
         "Events may be added: ignore those that you do not know.",
         "oneOf": [_reference(struct) for struct in STREAM_EVENTS],
-    }
-
-
-def _last_event_id() -> dict[str, Any]:
-    return {
-        "name": "Last-Event-ID",
-        "in": "header",
-        "description": "With `stream=true`: the number of the last event that was received; the "
-        "stream goes on behind it. A number beyond the last event is an error.",
-        "schema": {"type": "integer", "minimum": 0},
-    }
-
-
-def _idempotency_key() -> dict[str, Any]:
-    return {
-        "name": "Idempotency-Key",
-        "in": "header",
-        "description": "Makes it safe to repeat the request: within 24 hours the same key with "
-        "the same body brings the first answer again and changes nothing; with another body it "
-        "is an error.",
-        "schema": {"type": "string", "minLength": 1, "maxLength": 255},
     }
 
 

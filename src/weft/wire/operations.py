@@ -5,10 +5,6 @@ names are the official operation ids; those that the real service never had are
 marked `is_extension`.
 """
 
-from typing import Any, Literal, NamedTuple, TypeAlias
-
-import msgspec
-
 from weft.wire.assistants import (
     AssistantObject,
     CreateAssistantRequest,
@@ -17,6 +13,7 @@ from weft.wire.assistants import (
     ModifyAssistantRequest,
 )
 from weft.wire.body import Body
+from weft.wire.file_operations import FILE_OPERATIONS
 from weft.wire.messages import (
     CreateMessageRequest,
     ListMessagesQuery,
@@ -26,7 +23,7 @@ from weft.wire.messages import (
     RestoreMessageRequest,
 )
 from weft.wire.models import ListModelsResponse, Model
-from weft.wire.names import snake
+from weft.wire.operation import Operation
 from weft.wire.run_requests import (
     CreateRunRequest,
     CreateThreadAndRunRequest,
@@ -53,30 +50,7 @@ from weft.wire.threads import (
     RestoreThreadRequest,
     ThreadObject,
 )
-
-Method: TypeAlias = Literal["GET", "POST", "DELETE"]
-
-
-class Operation(NamedTuple):
-    """One operation. `path` is below the prefix (`/v1`); parameters stand in braces."""
-
-    id: str
-    method: Method
-    path: str
-    tag: str
-    summary: str
-    description: str
-    response: type[msgspec.Struct]
-    body: Body[Any, Any] | None = None
-    query: type[msgspec.Struct] | None = None
-    is_extension: bool = False
-    is_streamed: bool = False  # the client may ask for events instead
-
-    @property
-    def function_name(self) -> str:
-        """The operation id in snake case: the name of the function that does it."""
-        return snake(self.id)
-
+from weft.wire.vector_store_operations import VECTOR_STORE_OPERATIONS
 
 # What each path parameter begins with, and how errors name the object.
 PATH_IDS = {
@@ -85,6 +59,9 @@ PATH_IDS = {
     "message_id": "msg",
     "run_id": "run",
     "step_id": "step",
+    "vector_store_id": "vs",
+    "batch_id": "vsfb",
+    "upload_id": "upload",
 }
 
 TABLE: tuple[Operation, ...] = (
@@ -332,6 +309,7 @@ TABLE: tuple[Operation, ...] = (
         RunStepObject,
         query=IncludeQuery,
     ),
+    *FILE_OPERATIONS,
     Operation(
         "listModels",
         "GET",
@@ -350,4 +328,5 @@ TABLE: tuple[Operation, ...] = (
         "One configured model.",
         Model,
     ),
+    *VECTOR_STORE_OPERATIONS,
 )

@@ -9,8 +9,9 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from weft.wire.example_objects import Example
+from weft.wire.example_objects import BOUNDARY, Example
 from weft.wire.examples import EXAMPLES
+from weft.wire.form import MEDIA_TYPE
 from weft.wire.markup import Block, Code, Heading, Items, Table, Words, anchor, link
 from weft.wire.names import snake
 from weft.wire.openapi import document
@@ -19,6 +20,7 @@ from weft.wire.schemas import Schema
 from weft.wire.words import described, laid_out, references, type_of
 
 JSON = "application/json"
+LINE = 100  # characters of a line of code
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 
 INTRODUCTION = Words(
@@ -338,13 +340,15 @@ def weft() -> Reference:
 
 
 def call_line(operation: Described) -> str:
-    """Return how Python calls an operation."""
+    """Return how Python calls an operation, laid out as a formatter would."""
     parameters = operation.node["parameters"]
     given = [snake(each["name"]) for each in parameters if each["in"] == "path"]
     if "requestBody" in operation.node:
         given.append("body={...}")
     given += [f"{snake(each['name'])}=..." for each in parameters if each["in"] == "query"]
-    return f"client.{snake(operation.id)}({', '.join(given)})"
+    name, arguments = f"client.{snake(operation.id)}", ", ".join(given)
+    line = f"{name}({arguments})"
+    return line if len(line) <= LINE else f"{name}(\n    {arguments}\n)"
 
 
 def _example(operation: Described, example: Example) -> Iterator[Block]:
@@ -353,7 +357,9 @@ def _example(operation: Described, example: Example) -> Iterator[Block]:
         pairs = (f"{name}={quote(value)}" for name, value in example.query)
         target = f"{target}?{'&'.join(pairs)}"
     request = f"{operation.method} {target}"
-    if example.body is not None:
+    if example.file is not None:
+        request += f"\nContent-Type: {MEDIA_TYPE}; boundary={BOUNDARY}\n\n{example.form}"
+    elif example.body is not None:
         request += f"\nContent-Type: {JSON}\n\n{laid_out(example.body)}"
     yield Words(f"{example.summary}:")
     yield Code("http", request)

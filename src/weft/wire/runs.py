@@ -17,6 +17,7 @@ from weft.wire.run_requests import (
     ToolChoice,
     TruncationObject,
 )
+from weft.wire.search_calls import FileSearchToolCall
 from weft.wire.shapes import PAGE, CreatedAt, FirstId, HasMore, Id, LastId, Response
 from weft.wire.tools import (
     CodeInterpreterTool,
@@ -216,7 +217,8 @@ class ToolCalls(Response, tag_field="type", tag="tool_calls"):
     """A step that called tools."""
 
     tool_calls: Annotated[
-        list[FunctionToolCall], Meta(description="All calls of one turn of the model.")
+        list[FunctionToolCall | FileSearchToolCall],
+        Meta(description="All calls of one turn of the model."),
     ]
 
 
@@ -298,6 +300,11 @@ def step_ended(
     ended = msgspec.structs.replace(step, status=status, last_error=error)
     setattr(ended, f"{status}_at", now)
     return ended
+
+
+def searches(run: RunObject) -> bool:
+    """Say whether a run may search files."""
+    return any(isinstance(tool, FileSearchTool) for tool in run.tools)
 
 
 def is_over(run: RunObject) -> bool:

@@ -4,12 +4,30 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
-from weft.wire.messages import FileCitation, FilePath, MessageObject
+from weft.wire.messages import MessageObject
 from weft.wire.runs import Arguments, CallId, FunctionName, RunObject, RunStepObject
+from weft.wire.search_calls import SearchCall
 from weft.wire.shapes import ErrorResponse, Id, Response
 from weft.wire.threads import ThreadObject
 
 Index = Annotated[int, Meta(description="Its place in the list that it is a piece of.")]
+
+
+class CitedPiece(Response):
+    """The file that a citation names."""
+
+    file_id: Annotated[str, Meta(description="The identifier of the file.")]
+    quote: Annotated[str, Meta(description="Always empty; clients of the service expect it.")]
+
+
+class FileCitationPiece(Response, tag_field="type", tag="file_citation"):
+    """A place in a text that rests on a file. Offsets count characters, the end is exclusive."""
+
+    index: Index
+    text: Annotated[str, Meta(description="The words in the text that it stands for.")]
+    start_index: Annotated[int, Meta(description="Where they begin.")]
+    end_index: Annotated[int, Meta(description="Where they end, exclusive.")]
+    file_citation: CitedPiece
 
 
 class TextPiece(Response):
@@ -17,8 +35,11 @@ class TextPiece(Response):
 
     value: Annotated[str, Meta(description="What comes behind the text so far.")]
     annotations: Annotated[
-        list[FileCitation | FilePath] | UnsetType,
-        Meta(description="Begins as an empty list with the first piece."),
+        list[FileCitationPiece] | UnsetType,
+        Meta(
+            description="Begins as an empty list with the first piece; comes with a piece that is "
+            "a source mark."
+        ),
     ] = UNSET
 
 
@@ -66,10 +87,20 @@ class FunctionCallDelta(Response, tag_field="type", tag="function", kw_only=True
     function: FunctionPiece
 
 
+class FileSearchCallDelta(Response, tag_field="type", tag="file_search", kw_only=True):
+    """A search in files that begins."""
+
+    index: Index
+    id: CallId
+    file_search: SearchCall
+
+
 class ToolCallsDelta(Response, tag_field="type", tag="tool_calls"):
     """What is new of the calls of a step."""
 
-    tool_calls: Annotated[list[FunctionCallDelta], Meta(description="Pieces of its calls.")]
+    tool_calls: Annotated[
+        list[FunctionCallDelta | FileSearchCallDelta], Meta(description="Pieces of its calls.")
+    ]
 
 
 class RunStepDelta(Response):

@@ -307,7 +307,7 @@ def resources(
 ) -> ToolResources:
     """Return what a client gave as an answer shows it.
 
-    Stores to be made (`vector_stores`) have no identifier yet and are left out.
+    Stores to be made (`vector_stores`) have no identifier yet and are left out here.
     """
     found = ToolResources()
     if given is not None and given.code_interpreter:

@@ -2,7 +2,7 @@
 
 Made by scripts/client_methods.py from the contract in src/weft/wire: edit that instead.
 """
-# ruff: noqa: N815  # each method can be called by its operation id as well
+# ruff: noqa: N815  # the contract's names; a method may be called by its operation id
 # mypy: disable-error-code="no-any-return"
 
 from __future__ import annotations

@@ -1,13 +1,15 @@
 """PostgreSQL as a side of a copy."""
 
+import struct
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
-from weft.store.copying import Side, continued, query
-from weft.store.database import Row, Unusable
-from weft.store.postgres.forms import from_stored, to_stored
+from weft.store.copying import SLICE, Side, continued, query
+from weft.store.database import Params, Row, Unusable
+from weft.store.postgres.forms import DIALECT, Form, from_stored, to_stored
 from weft.store.postgres.schema import Connection, migrate, opened
-from weft.store.sql import frames
+from weft.store.sql import frames, statements
 
 
 class PostgresSide:
@@ -41,7 +43,22 @@ class PostgresSide:
         bulk = query("bulk", table, columns)
         with self._connection.transaction(), self._connection.cursor().copy(bulk) as pouring:
             for row in rows:
-                pouring.write_row([to_stored(value) for value in row])
+                pouring.write_row([_poured(value) for value in row])
+
+    def unindexed(self) -> list[Row]:
+        """See `Side.unindexed`."""
+        return self._all(frames("copying")["unindexed"].format(key="id", limit=SLICE))
+
+    def index(self, terms: Sequence[Params]) -> None:
+        """See `Side.index`."""
+        form = Form("chunk_index_terms", statements(DIALECT)["chunk_index_terms"])
+        with self._connection.transaction(), self._connection.cursor() as cursor:
+            values = [[to_stored(each[name]) for name in form.parameters] for each in terms]
+            cursor.executemany(form.text, values)
+
+    def index_vectors(self) -> None:
+        """See `Side.index_vectors`."""
+        self._connection.execute(frames("copying")["index_vectors"].format(signs="weft_signs"))
 
     def mark(self) -> str | None:
         """See `Side.mark`."""
@@ -51,6 +68,7 @@ class PostgresSide:
     def set_mark(self, source: str | None) -> None:
         """See `Side.set_mark`."""
         if source is None:
+            self._connection.execute(frames("copying")["count_on"])
             self._connection.execute(frames("copying")["settle"])
             self._connection.execute(frames("copying")["unmark"])
         else:
@@ -59,7 +77,21 @@ class PostgresSide:
     def _all(self, text: str, values: Row = ()) -> list[Row]:
         stored = [to_stored(value) for value in values]
         found = self._connection.execute(text, stored).fetchall()
-        return [tuple(from_stored(value) for value in row) for row in found]
+        return [tuple(_drawn(value) for value in row) for row in found]
+
+
+def _poured(value: Any) -> Any:
+    """Return a value as it is stored; bytes are the numbers of a vector."""
+    if isinstance(value, bytes):
+        return list(struct.unpack(f"<{len(value) // 4}f", value))
+    return to_stored(value)
+
+
+def _drawn(value: Any) -> Any:
+    """Return the value that `_poured` was given."""
+    if isinstance(value, list):
+        return struct.pack(f"<{len(value)}f", *value)
+    return from_stored(value)
 
 
 @contextmanager

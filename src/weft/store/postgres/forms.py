@@ -5,7 +5,11 @@ opens. Every number travels as a BIGINT. PostgreSQL's text cannot hold the
 character NUL, so it travels as two others.
 """
 
+import json
 import re
+import struct
+import sys
+from array import array
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
@@ -19,11 +23,12 @@ DIALECT = "postgres"
 # What the store asks for itself.
 OWN = (
     *("alive", "transaction_id", "transaction_status", "end_backend", "lock_threads"),
-    *("wake", "listen"),
+    *("lock_vector_stores", "wake", "listen"),
 )
 
 BOOL, BYTEA, INT8, INT2, INT4, TEXT = 16, 17, 20, 21, 23, 25
 FLOAT4, FLOAT8, NUMERIC = 700, 701, 1700
+JSON, FLOAT4_ARRAY = 114, 1021
 _ARRAYS = {INT8: "bigint[]", TEXT: "text[]"}
 
 # A literal, a cast, or a parameter.
@@ -41,24 +46,32 @@ Reader: TypeAlias = Callable[[bytes], Any]
 class Form:
     """A text with numbered parameters, as it is prepared on a connection under its name."""
 
-    __slots__ = ("_readers", "name", "parameters", "text", "types")
+    __slots__ = ("_others", "_readers", "name", "parameters", "text", "types")
 
     def __init__(self, name: str, text: str) -> None:
         numbered, self.parameters = _numbered(text)
         self.name = name.encode()
         self.text = numbered.encode()
         self.types: Sequence[int] = ()  # of the parameters; known once the form is described
+        self._others: dict[str, Callable[[Any], Any]] = {}  # parameters that are no plain values
         self._readers: list[Reader] | None = None
 
     def learn(self, types: Iterable[int]) -> None:
         """Take the types that PostgreSQL found; small numbers become BIGINT, as Weft's are."""
         self.types = [INT8 if found in (INT2, INT4) else found for found in types]
+        self._others = {
+            name: _WRITERS[kind]
+            for name, kind in zip(self.parameters, self.types, strict=False)
+            if kind in _WRITERS
+        }
 
     def values(self, params: Params) -> tuple[list[Value], list[int]]:
         """Return the values in the order of the numbers, and the format of each.
 
         Raises: KeyError when one is missing.
         """
+        if self._others:
+            params = {**params, **{name: as_(params[name]) for name, as_ in self._others.items()}}
         values = [_written(params[name]) for name in self.parameters]
         # Text goes as bytes with their length, numbers as their digits.
         formats = [int(type(params[name]) in (str, bytes)) for name in self.parameters]
@@ -138,10 +151,10 @@ class Forms:
 
 def texts(items: Iterable[str]) -> Value:
     """Return texts as PostgreSQL writes an array of them."""
-    return array([_written(item) for item in items])
+    return listed([_written(item) for item in items])
 
 
-def array(values: Iterable[Value]) -> Value:
+def listed(values: Iterable[Value]) -> Value:
     """Return values as PostgreSQL writes an array of them."""
     return b"{" + b",".join(map(_element, values)) + b"}"
 
@@ -183,6 +196,37 @@ def from_stored(value: Any) -> Any:
     if isinstance(value, str) and _MARK in value:
         return value.replace(f"{_MARK}0", "\0").replace(f"{_MARK}1", _MARK)
     return value
+
+
+def _openable(value: str | None) -> str | None:
+    """Return JSON that PostgreSQL can open: an escaped NUL is one too, once it is text."""
+    if value is None or "\\u0000" not in value:
+        return value
+    return json.dumps(_each_stored(json.loads(value)))
+
+
+def _each_stored(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_each_stored(item) for item in value]
+    if isinstance(value, dict):
+        return {_each_stored(name): _each_stored(item) for name, item in value.items()}
+    return to_stored(value)
+
+
+def numbers(vector: bytes | None) -> bytes | None:
+    """Return float32 numbers, little-endian, as PostgreSQL sends a REAL[]."""
+    if vector is None:
+        return None
+    found = array("I", vector)
+    if sys.byteorder == "little":
+        found.byteswap()
+    pairs = array("I", struct.pack(">i", 4) * len(found) * 2)  # each number behind its length
+    pairs[1::2] = found
+    head = struct.pack(">iiIii", 1, 0, FLOAT4, len(found), 1)
+    return head + pairs.tobytes()
+
+
+_WRITERS: Mapping[int, Callable[[Any], Any]] = {JSON: _openable, FLOAT4_ARRAY: numbers}
 
 
 def _written(value: object) -> Value:

@@ -30,6 +30,7 @@ def look(url: str) -> Iterator[Look]:
         yield _safety(connection)
         if not steps:
             yield _keys(connection)
+            yield _vectors(connection)
 
 
 def _server(url: str, connection: Connection) -> Look:
@@ -63,3 +64,13 @@ def _keys(connection: Connection) -> Look:
     if not every:
         return Look("keys", True, "none: open to this machine only")
     return Look("keys", active > 0, f"{active} active of {every}")
+
+
+def _vectors(connection: Connection) -> Look:
+    ((installed, available, is_used),) = run(connection, "pgvector")
+    if installed and is_used:
+        return Look("vectors", True, f"compared by pgvector {installed}")
+    says = "compared without pgvector, which is slower: "
+    if installed or available:
+        return Look("vectors", True, says + "CREATE EXTENSION vector, then weft migrate")
+    return Look("vectors", True, says + "the server does not have it")

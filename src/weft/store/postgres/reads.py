@@ -8,7 +8,7 @@ import asyncio
 from typing import Any
 
 from weft.store.database import Page, Params, Row
-from weft.store.postgres.forms import Form, Forms, array
+from weft.store.postgres.forms import Form, Forms, listed
 from weft.store.postgres.link import Link, told
 from weft.store.postgres.pipe import POINT, Answer, Lost, Question
 
@@ -52,7 +52,7 @@ class _Group:
         if not self.is_many:
             return Question(self.form, self.asked[0].values, self.asked[0].formats)
         columns = zip(*(asked.values for asked in self.asked), strict=True)
-        return Question(self.form, [array(column) for column in columns])
+        return Question(self.form, [listed(column) for column in columns])
 
     def take(self, answer: Answer) -> list[_Asked]:
         """Tell everybody what they asked for; return those who have to ask alone."""

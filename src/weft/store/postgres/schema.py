@@ -24,6 +24,7 @@ def migrate(url: str, steps: Sequence[Migration] | None = None) -> list[str]:
     `steps` are those of this version unless given. Each is one transaction with its own entry.
     Raises: migrations.MigrationError when the database is of a newer version; Unusable.
     """
+    own = steps is None
     steps = migrations(DIALECT) if steps is None else steps
     done: list[str] = []
     with opened(url) as connection:
@@ -43,6 +44,10 @@ def migrate(url: str, steps: Sequence[Migration] | None = None) -> list[str]:
                     applied_at=int(time.time()),
                 )
                 done.append(_name(step))
+        if own and not done:
+            with connection.transaction():
+                run(connection, "migration_lock")
+                run(connection, "use_pgvector")
     return done
 
 

@@ -1,7 +1,7 @@
 """Group commit: all writes that wait at one moment are one transaction in one round trip.
 
-Ahead of them stands a lock on every thread that they touch, taken in order, so
-that nodes that write to the same threads go one after the other and never wait
+Ahead of them stands a lock on every thread and vector store that they touch, taken
+in order, so that nodes that write to the same ones go one after the other and never wait
 for each other in a circle. A guard that finds nothing fails on purpose: the
 batch is undone, the write that it belongs to is set aside, the rest goes again,
 and then each that was set aside goes alone and learns its own fate.
@@ -31,13 +31,24 @@ ASK_AGAIN_S = 0.1
 REFUSED = "WF001"
 _CLASHES = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
 
+# What changes a vector store, its counts, or which of its files can be found. A worker's writes
+# of chunks are long and are not among them.
+_OF_STORES = {
+    *("vector_store_replace", "vector_store_touch", "vector_store_delete", "vector_store_clear"),
+    *("vector_store_stop", "vector_store_file_add", "vector_store_file_set_attributes"),
+    *("vector_store_file_delete", "vector_store_file_finish", "file_batch_cancel"),
+    *("chunk_store_add", "chunk_file_remove", "chunk_file_publish"),
+}
+
 logger = logging.getLogger("weft.store")
 
 
 class _Waiting:
     """A write, and whom to tell: who waits for it, and who listens to what it `wakes`."""
 
-    __slots__ = ("done", "is_long", "questions", "sort_key", "statements", "thread", "wakes")
+    __slots__ = (
+        *("done", "is_long", "questions", "sort_key", "statements", "stores", "thread", "wakes"),
+    )
 
     def __init__(
         self,
@@ -53,7 +64,9 @@ class _Waiting:
         self.is_long = is_long
         self.wakes = wakes
         self.thread = _thread_of(write)
-        self.sort_key = self.thread or (str(write[0].params.get("id", "")), "")
+        self.stores = {store for statement in write if (store := _store(statement))}
+        first = write[0].params.get("id", "") if write else ""  # a write may only wake
+        self.sort_key = self.thread or (str(first), "")
 
     def tell(self, fault: Exception | None) -> None:
         if self.done.done():
@@ -73,8 +86,7 @@ class _Fault(NamedTuple):
 
 def _thread_of(write: Write) -> tuple[str, str] | None:
     """Return (id, project) of the thread to be locked for a write, if there is one already."""
-    first = write[0]
-    if first.name == "thread_insert":
+    if write and write[0].name == "thread_insert":
         return None  # nobody else knows it yet
     for statement in write:
         if found := _thread(statement):
@@ -88,6 +100,14 @@ def _thread(statement: Statement) -> tuple[str, str] | None:
     if thread_id is None and statement.name.startswith(("thread_", "sweep_fence")):
         thread_id = params["id"]
     return None if thread_id is None else (thread_id, params["project"])
+
+
+def _store(statement: Statement) -> tuple[str, str] | None:
+    """Return (id, project) of the vector store to be locked for a statement, if there is one."""
+    if statement.name not in _OF_STORES:
+        return None
+    params = statement.params
+    return (params.get("vector_store_id") or params["id"], params["project"])
 
 
 class GroupCommit:
@@ -218,19 +238,25 @@ class GroupCommit:
         raise unavailable()
 
     def _questions(self, batch: list[_Waiting]) -> list[Question | None]:
-        threads = sorted({waiting.thread for waiting in batch if waiting.thread is not None})
         topics = {topic for waiting in batch for topic in waiting.wakes}
-        questions: list[Question | None] = [self._id]
-        if threads:
-            ids, projects = zip(*threads, strict=True)
-            lock = self._forms.own["lock_threads"]
-            questions.append(Question(lock, [texts(ids), texts(projects)]))
+        questions: list[Question | None] = [self._id, *self._locks(batch)]
         for waiting in batch:
             questions += waiting.questions
         if topics:
             questions.append(Question(self._forms.own["wake"], [texts(topics)]))
         questions.append(POINT)
         return questions
+
+    def _locks(self, batch: list[_Waiting]) -> list[Question]:
+        """Return what is locked ahead of a batch: threads, then vector stores, each in order."""
+        threads = {waiting.thread for waiting in batch if waiting.thread is not None}
+        stores = {store for waiting in batch for store in waiting.stores}
+        locks = []
+        for name, keys in (("lock_threads", threads), ("lock_vector_stores", stores)):
+            if keys:
+                ids, projects = zip(*sorted(keys), strict=True)
+                locks.append(Question(self._forms.own[name], [texts(ids), texts(projects)]))
+        return locks
 
     def _fault(self, batch: list[_Waiting], answers: list[Answer]) -> _Fault | None:
         """Return what undid a batch, and which of its writes is to blame."""
@@ -244,7 +270,7 @@ class GroupCommit:
             return None
         if isinstance(answer, _CLASHES):
             return _Fault(None, answer)
-        begin = 1 + any(waiting.thread is not None for waiting in batch)  # behind id and lock
+        begin = 1 + len(self._locks(batch))  # behind the id
         for which, waiting in enumerate(batch):
             if begin <= number < begin + len(waiting.questions):
                 statement = waiting.statements[number - begin]

@@ -4,7 +4,9 @@ import re
 from functools import cache
 from importlib import resources
 
-_SHARED = ("shared", "chores")
+# What every database understands; a dialect's own file comes on top.
+_SHARED = ("shared", "chores", "files", "vector_stores", "chunks")
+
 _HEAD = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 
 

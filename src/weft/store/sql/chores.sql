@@ -16,7 +16,8 @@ WHERE id = :id AND project = :project AND deleted_at IS NOT NULL
   AND NOT EXISTS (SELECT 1 FROM message WHERE thread_id = :id AND project = :project)
   AND NOT EXISTS (SELECT 1 FROM run WHERE thread_id = :id AND project = :project)
   AND NOT EXISTS (SELECT 1 FROM run_step WHERE thread_id = :id AND project = :project)
-  AND NOT EXISTS (SELECT 1 FROM run_event WHERE thread_id = :id AND project = :project);
+  AND NOT EXISTS (SELECT 1 FROM run_event WHERE thread_id = :id AND project = :project)
+  AND NOT EXISTS (SELECT 1 FROM run_search WHERE thread_id = :id AND project = :project);
 
 -- name: sweep_messages
 -- A slice of a deleted thread's messages.
@@ -34,6 +35,12 @@ DELETE FROM run_event WHERE (thread_id, project, run_id, number) IN (
 -- name: sweep_run_steps
 DELETE FROM run_step WHERE (thread_id, project, run_id, id) IN (
   SELECT thread_id, project, run_id, id FROM run_step
+  WHERE thread_id = :id AND project = :project LIMIT :slice
+);
+
+-- name: sweep_run_searches
+DELETE FROM run_search WHERE (thread_id, project, run_id, call_id) IN (
+  SELECT thread_id, project, run_id, call_id FROM run_search
   WHERE thread_id = :id AND project = :project LIMIT :slice
 );
 
@@ -84,3 +91,44 @@ UPDATE run SET has_log = 0
 WHERE thread_id = :thread_id AND project = :project AND id = :id
   AND NOT EXISTS (SELECT 1 FROM run_event
                   WHERE thread_id = :thread_id AND project = :project AND run_id = :id);
+
+-- name: sweep_vector_store_files
+-- A slice of the files of a deleted store.
+DELETE FROM vector_store_file WHERE (vector_store_id, project, file_id) IN (
+  SELECT vector_store_id, project, file_id FROM vector_store_file
+  WHERE vector_store_id = :id AND project = :project LIMIT :slice
+);
+
+-- name: sweep_file_batch_files
+DELETE FROM file_batch_file WHERE (vector_store_id, project, batch_id, position) IN (
+  SELECT vector_store_id, project, batch_id, position FROM file_batch_file
+  WHERE vector_store_id = :id AND project = :project LIMIT :slice
+);
+
+-- name: sweep_file_batches
+DELETE FROM file_batch WHERE (vector_store_id, project, id) IN (
+  SELECT vector_store_id, project, id FROM file_batch
+  WHERE vector_store_id = :id AND project = :project LIMIT :slice
+);
+
+-- name: sweep_old_vector_stores
+DELETE FROM vector_store WHERE (id, project) IN (
+  SELECT id, project FROM vector_store
+  WHERE deleted_at < :before AND is_swept = 1 LIMIT :slice
+) RETURNING 1;
+
+-- name: sweep_old_vector_store_files
+DELETE FROM vector_store_file WHERE (vector_store_id, project, file_id) IN (
+  SELECT vector_store_id, project, file_id FROM vector_store_file
+  WHERE deleted_at < :before LIMIT :slice
+) RETURNING 1;
+
+-- name: sweep_old_files
+DELETE FROM file WHERE (id, project) IN (
+  SELECT id, project FROM file WHERE deleted_at < :before LIMIT :slice
+) RETURNING 1;
+
+-- name: sweep_old_uploads
+DELETE FROM upload WHERE (id, project) IN (
+  SELECT id, project FROM upload WHERE ended_at < :before LIMIT :slice
+) RETURNING 1;

@@ -72,6 +72,13 @@ CROSS JOIN LATERAL (SELECT 1 FROM thread
                     WHERE thread.id = wanted.id AND thread.project = wanted.project
                     FOR NO KEY UPDATE) AS locked;
 
+-- name: lock_vector_stores
+-- The same for vector stores, behind the threads: their counts change with each of their files.
+SELECT 1 FROM unnest(CAST(:ids AS text[]), CAST(:projects AS text[])) AS wanted (id, project)
+CROSS JOIN LATERAL (SELECT 1 FROM vector_store AS store
+                    WHERE store.id = wanted.id AND store.project = wanted.project
+                    FOR NO KEY UPDATE) AS locked;
+
 -- name: wake
 -- Heard by every node once the transaction is committed.
 SELECT pg_notify('weft', topic) FROM unnest(CAST(:topics AS text[])) AS topic;
@@ -112,3 +119,13 @@ SELECT current_setting('fsync'), current_setting('full_page_writes'),
 
 -- name: keys
 SELECT count(*), count(*) FILTER (WHERE revoked_at IS NULL) FROM api_key;
+
+-- name: use_pgvector
+-- It may have come since the tables were made.
+SELECT weft_use_pgvector();
+
+-- name: pgvector
+-- Which one is there, which could be, and whether vectors are compared by it.
+SELECT (SELECT extversion FROM pg_extension WHERE extname = 'vector'),
+       (SELECT default_version FROM pg_available_extensions WHERE name = 'vector'),
+       (SELECT count(*) > 0 FROM pg_proc WHERE proname = 'weft_cosine' AND prosrc LIKE '%AS vector%');

@@ -1,0 +1,1 @@
+"""Tests of file search: reading, cutting, indexing, ranking."""
