@@ -171,9 +171,8 @@ def ranges() -> Iterator[str]:
     yield from ("bytes=0x0-0x1", "bytes=0-0;q=1", "", "=", "bytes==0-1")
     yield from ("bytes=" + ",".join(["0-1"] * 1000), f"bytes={0:0400}-{1:0400}")
     for _ in range(200):
-        yield "bytes=" + "".join(
-            chance.choice("0123456789-, ") for _ in range(chance.randint(0, 9))
-        )
+        asked = "".join(chance.choice("0123456789-, ") for _ in range(chance.randint(0, 9)))
+        yield f"bytes={asked}".rstrip()
 
 
 def test_any_range_brings_its_part_or_the_whole_or_416(api: Api) -> None:
