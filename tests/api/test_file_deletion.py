@@ -138,9 +138,6 @@ def test_what_is_deleted_while_it_is_indexed_leaves_nothing(
         assert ended["file_counts"] == counts(cancelled=1)
     if what != "store":
         assert found(api, store, "needle") == []
-    # A cancelled file keeps what its dead attempt wrote until it is indexed anew or removed.
-    if what == "batch":
-        api.ok("DELETE", f"/vector_stores/{store}/files/{file}")
     assert within(PATIENCE_S, lambda: count(server.data_dir, "chunk") == 0)
     folder = swept(server)
     assert count(folder, "chunk_file") == 0
