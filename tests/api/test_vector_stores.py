@@ -252,6 +252,15 @@ def test_the_same_key_makes_one_store(api: Api) -> None:
     assert made[0] == made[1]
 
 
+@pytest.mark.parametrize("levels", [9, 300, 5000, 100_000])
+def test_filters_that_are_nested_too_deeply_are_refused(api: Api, levels: int) -> None:
+    leaf = '{"type":"eq","key":"a","value":1}'
+    filters = '{"type":"and","filters":[' * levels + leaf + "]}" * levels
+    raw = f'{{"query":"wool","filters":{filters}}}'.encode()
+    status, _ = api.error("POST", f"/vector_stores/{a_store(api)}/search", raw=raw)
+    assert status == 400
+
+
 def test_an_attachment_is_searched_and_cited_by_the_demo_model(api: Api) -> None:
     file = a_file(api, "A heddle lifts every other thread.", "heddle.md")
     assistant = a_demo(api, tools=[{"type": "file_search"}])

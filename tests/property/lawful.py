@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from msgspec import inspect as mi
 
 from weft.wire.shapes import NO_NEWLINE
+from weft.wire.vector_search import Filter
 
 Strategy: TypeAlias = st.SearchStrategy[Any]
 
@@ -37,6 +38,33 @@ values: Strategy = st.recursive(
 )
 
 
+# A type holds itself here, and says in words which of its fields go together.
+_single = st.one_of(st.text(max_size=5), st.integers(-5, 5), st.booleans())
+_comparisons = st.one_of(
+    st.fixed_dictionaries(
+        {
+            "type": st.sampled_from(["eq", "ne", "gt", "gte", "lt", "lte"]),
+            "key": st.text(max_size=5),
+            "value": _single,
+        }
+    ),
+    st.fixed_dictionaries(
+        {
+            "type": st.sampled_from(["in", "nin"]),
+            "key": st.text(max_size=5),
+            "value": st.lists(st.one_of(st.text(max_size=5), st.integers(-5, 5)), max_size=3),
+        }
+    ),
+)
+filters: Strategy = st.recursive(
+    _comparisons,
+    lambda inner: st.fixed_dictionaries(
+        {"type": st.sampled_from(["and", "or"]), "filters": st.lists(inner, max_size=3)}
+    ),
+    max_leaves=4,
+)
+
+
 # --- lawful values of a type ------------------------------------------------------------------
 
 
@@ -52,8 +80,8 @@ def _kind(kind: mi.Type, noted: dict[str, Any]) -> Strategy:
             return _kind(inner, {**noted, **(extra or {})})
         case mi.UnionType(types=types):
             return st.one_of([_kind(one, noted) for one in types])
-        case mi.StructType():
-            return _struct(kind)
+        case mi.StructType(cls=cls):
+            return filters if cls is Filter else _struct(kind)
         case mi.ListType(item_type=item):
             most = 3 if kind.max_length is None else min(3, kind.max_length)
             return st.lists(_kind(item, {}), min_size=kind.min_length or 0, max_size=most)

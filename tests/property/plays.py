@@ -36,23 +36,23 @@ SEARCHES: list[dict[str, str]] = [
 searches = st.sampled_from([{}, {}, {}, *SEARCHES])
 
 
-def _resources_of(*files: str) -> Bodies:
-    """Resources that name some of the files."""
+def _resources_of(files: tuple[str, ...] = (), stores: tuple[str, ...] = ()) -> Bodies:
+    """Resources that name some of the files and of the vector stores."""
     lists = st.lists(st.sampled_from(files), max_size=2) if files else st.just([])
     return st.fixed_dictionaries(
         {},
         optional={
             "code_interpreter": st.fixed_dictionaries({}, optional={"file_ids": lists}),
             "file_search": st.fixed_dictionaries(
-                {}, optional={"vector_store_ids": st.sampled_from([[], ["vs_1"]])}
+                {}, optional={"vector_store_ids": st.sampled_from([[], list(stores)])}
             ),
         },
     )
 
 
-# What is new refers to files that are there, and there are none; what is restored to any.
+# What is new refers to what is there, and there is nothing; what is restored to anything.
 _resources = _resources_of()
-_old_resources = _resources_of("file-1", "file-2")
+_old_resources = _resources_of(("file-1", "file-2"), ("vs_1",))
 
 
 def _optional(always: dict[str, Any], **maybe: st.SearchStrategy[Any]) -> Bodies:

@@ -27,6 +27,16 @@ _BEYOND_A_SCHEMA = {
     ("unknown_parameter", "object"),
     ("invalid_value", "chunk_overlap_tokens"),  # at most half of max_chunk_size_tokens
     ("invalid_value", "vector_stores"),  # not beside vector_store_ids
+    ("missing_required_parameter", "file_ids"),  # or files
+    ("invalid_value", "files"),  # not beside file_ids
+    ("invalid_value", "filters"),  # nested too deep
+    ("unknown_parameter", "filters"),  # of a comparison
+    ("unknown_parameter", "key"),  # of `and` and `or`
+    ("unknown_parameter", "value"),
+    ("missing_required_parameter", "filters"),  # of `and` and `or`
+    ("missing_required_parameter", "key"),  # of a comparison
+    ("missing_required_parameter", "value"),
+    ("invalid_type", "value"),  # of `in` and `nin` a list
     # An empty name may be stored, but `metadata[]` in a query string means a list.
     ("invalid_type", "metadata"),
     # OpenAPI 3.0 has no propertyNames: it cannot say what names of metadata may be.

@@ -38,11 +38,15 @@ def explain(data: object, struct: type[T], *, lax: bool = False) -> T:
     `lax` is for query strings, where numbers arrive as text.
     Raises: BadRequest for the first thing that is wrong.
     """
-    mended = _Walk(lax).value(data, _described(struct), "")  # type: ignore[arg-type]  # a class is hashable
     try:
+        mended = _Walk(lax).value(data, _described(struct), "")  # type: ignore[arg-type]  # a class is hashable
         return msgspec.convert(mended, struct)
     except msgspec.ValidationError as refusal:
         _raise_rule(refusal)
+    except RecursionError:  # a type that may hold itself, such as a filter
+        raise BadRequest(
+            "Invalid request: it is nested too deeply.", code="invalid_value"
+        ) from None
 
 
 @cache
