@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from demo_files import tell_files
 from demo_runs import tell_runs
 from demo_stage import AN_INSTANT, Demo, Like, Wrong, paint, running, say, speaking
 
@@ -210,6 +211,7 @@ def tell(data: Path) -> int:
         tell_restore(demo)
         tell_error(demo)
         tell_runs(demo)
+        tell_files(demo)
         say()
         say(paint("bold", "Kill the server (SIGKILL, no goodbye) and start it again"))
     with running(data) as server, speaking(server) as again:

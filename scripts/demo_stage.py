@@ -288,8 +288,11 @@ class Demo:
         say(paint("bold", title))
         given = [f'"{part}"' for part in path]
         for name, value in arguments.items():
-            shown = json.dumps(value) if isinstance(value, str | dict) else repr(value)
-            given.append("body=..." if name == "body" else f"{name}={shown}")
+            if name == "body":
+                given.append("body=...")
+                continue
+            shown = json.dumps(value) if isinstance(value, str | dict | list) else repr(value)
+            given.append(f"{name}={shown}")
         say(paint("cyan", f"client.{operation}({', '.join(given)})"), "  ")
 
     def _tell_request(self, arguments: dict[str, Any]) -> None:
@@ -297,7 +300,8 @@ class Demo:
             say(request, "  > ")
         if "body" in arguments:
             is_stream = {"stream": True} if "stream" in arguments else {}
-            say(pretty({**arguments["body"], **is_stream}), "  > ")
+            body = {name: _sent(value) for name, value in arguments["body"].items()}
+            say(pretty({**body, **is_stream}), "  > ")
 
     def _judge(self, wrong: list[str]) -> None:
         if wrong:
@@ -348,6 +352,14 @@ def _answer(
         said = {name: getattr(fault, name) for name in ("message", "type", "param", "code")}
         return fault.status, {"error": said}, fault
     return response.status, response.data, None
+
+
+def _sent(value: Any) -> Any:
+    """Return a field of a body as it is shown: of a file, (name, bytes), the name and the size."""
+    if not isinstance(value, tuple):
+        return value
+    name, content = value
+    return f"({name}, {len(content)} bytes)"
 
 
 def _told(heard: "list[Event]") -> Iterator[str]:

@@ -1,6 +1,6 @@
 """`weft doctor`: looks at what a server would run on, and says what to mend.
 
-It changes nothing but the data folder's probe file, and asks each model
+It changes nothing but probe files, which it removes, and asks each model
 endpoint for one short answer.
 """
 
@@ -21,12 +21,12 @@ from weft.config import Settings
 from weft.llm.catalog import Catalog
 from weft.llm.demo import NAME as DEMO
 from weft.llm.model import ChatMessage, ModelError, ModelRequest, TextDelta
-from weft.main import catalog, embedder
-from weft.store.blobs import FOLDER
+from weft.main import CannotStart, blobs_of, catalog, embedder
+from weft.store.blobs import FOLDER, new_location
 from weft.store.database import Unusable
 from weft.store.folder import DATABASE
 from weft.store.migrations import MigrationError
-from weft.store.opening import look_at_postgres
+from weft.store.opening import files_without_vectors, look_at_postgres
 
 FREE_BYTES = 1 << 30
 SLOW_FSYNC_MS = 20.0
@@ -52,7 +52,7 @@ async def examine(settings: Settings, model: str | None = None) -> AsyncIterator
     else:
         for found in await asyncio.to_thread(_postgres, settings.postgres_url):
             yield found
-        yield _bytes(settings)
+    yield await asyncio.to_thread(_guarded, _files, settings)
     models = catalog(settings)
     try:
         for name in dict.fromkeys([model or DEMO, *models.names()]):
@@ -69,7 +69,7 @@ async def examine(settings: Settings, model: str | None = None) -> AsyncIterator
 def _guarded(look: Callable[[Settings], Finding], settings: Settings) -> Finding:
     try:
         return look(settings)
-    except (OSError, apsw.Error) as fault:
+    except (OSError, apsw.Error, CannotStart) as fault:
         return Finding(look.__name__.strip("_"), False, str(fault))
 
 
@@ -83,14 +83,6 @@ def _folder(settings: Settings) -> Finding:
     if not os.access(nearest, os.W_OK):
         return Finding("data folder", False, f"{where}: {nearest} is not writable")
     return Finding("data folder", free > FREE_BYTES, f"{where}, {free / 1e9:.1f} GB free")
-
-
-def _bytes(settings: Settings) -> Finding:
-    """Say where nodes keep the bytes of files, which all of them must reach."""
-    if settings.files_url is not None:
-        return Finding("files", True, f"in {settings.files_url}, which every node reaches")
-    where = (settings.data_path / FOLDER).absolute()
-    return Finding("files", True, f"in {where}: with several nodes share it, or set files_url")
 
 
 def _fsync(settings: Settings) -> Finding:
@@ -133,11 +125,46 @@ def _keys(settings: Settings) -> Finding:
     return Finding("keys", active > 0, f"{active} active of {len(revoked)}")
 
 
-def _read(path: Path, sql: str) -> list[tuple[Any, ...]]:
+def _files(settings: Settings) -> Finding:
+    """Write, read and remove a probe where the bytes of files lie."""
+    where = settings.files_url or str(settings.data_path / FOLDER)
+    if settings.postgres_url is not None and settings.files_url is None:
+        where += " (several nodes must share it, or set files_url)"
+    if settings.files_url is None and not (settings.data_path / FOLDER).exists():
+        return Finding("files", True, f"{where} will be made")
+    blobs, location, probe = blobs_of(settings), new_location(), b"weft doctor"
+    sink = blobs.create(location)
+    try:
+        sink.write(probe)
+        sink.finish()
+        source = blobs.open(location)
+        try:
+            is_well = source.read(0, len(probe)) == probe
+        finally:
+            source.close()
+    finally:
+        sink.close()
+        blobs.remove(location)
+    says = "can be written and read" if is_well else "gives other bytes than were written"
+    return Finding("files", is_well, f"{where} {says}")
+
+
+def _without_vectors(settings: Settings, space: str) -> int:
+    """Return how many files in vector stores have no vectors of this space."""
+    if settings.postgres_url is not None:
+        return files_without_vectors(settings.postgres_url, space)
+    path = settings.data_path / DATABASE
+    if not path.exists() or not _read(path, "SELECT 1 FROM sqlite_schema WHERE name='chunk_file'"):
+        return 0
+    of_others = "SELECT count(*) FROM chunk_file WHERE is_published = 1 AND space IS NOT ?"
+    return int(_read(path, of_others, (space,))[0][0])
+
+
+def _read(path: Path, sql: str, values: tuple[str, ...] = ()) -> list[tuple[Any, ...]]:
     """Return the rows of a query, on a connection that cannot change anything."""
     connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
     try:
-        return connection.execute(sql).fetchall()
+        return connection.execute(sql, values).fetchall()
     finally:
         connection.close()
 
@@ -182,7 +209,11 @@ async def _file_search(settings: Settings) -> Finding:
     try:
         await vectors.embed(["Are you there?"], attempts=1)
         took_ms = (time.perf_counter() - begun) * 1000
-        says = f"hybrid: full text and the vectors of {await vectors.space()}, in {took_ms:.0f} ms"
+        space = await vectors.space()
+        says = f"hybrid: full text and the vectors of {space}, in {took_ms:.0f} ms"
+        others = await asyncio.to_thread(_without_vectors, settings, space)
+        if others:
+            says += f"; files without such vectors, to be put into their stores anew: {others}"
         return Finding("file search", True, says)
     except ModelError as error:
         says = f"full text alone, because there are no vectors: {error.message}"

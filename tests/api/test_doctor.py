@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+from openai import OpenAI
 
 from tests import postgres
 from tests.harness import Server, weft
@@ -139,3 +140,36 @@ def test_an_endpoint_for_embeddings_that_does_not_answer_must_be_mended(tmp_path
     said = weft("doctor", cwd=tmp_path, status=1).stdout
     assert "MEND  file search: full text alone" in said
     assert "127.0.0.1:9" in said
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+def test_files_that_were_indexed_without_the_model_are_counted(tmp_path: Path, kind: str) -> None:
+    """Also the folder of their bytes is looked at, and left as it was."""
+    data = tmp_path / "weft-data"
+    if kind == "postgres":
+        postgres.claim(data)
+    with Server(data) as server:
+        with OpenAI(base_url=f"{server.address}/v1", api_key="any") as client:
+            store = client.vector_stores.create()
+            client.vector_stores.files.upload_and_poll(
+                vector_store_id=store.id, file=("dyes.md", b"Madder dyes wool red.")
+            )
+        before = sorted(path for path in (data / "files").rglob("*") if path.is_file())
+        with serving() as upstream:
+            upstream.play(embeddings(48))
+            (tmp_path / "weft.toml").write_text(
+                f'[embeddings]\nurl = "{upstream.url}"\nmodel = "small"\n', encoding="utf-8"
+            )
+            said = weft("doctor", "--data-dir", str(data), cwd=tmp_path).stdout
+    assert "to be put into their stores anew: 1" in said
+    assert re.search(f"files: {data}/files.* can be written and read", said)
+    assert ("several nodes must share it" in said) == (kind == "postgres")
+    assert sorted(path for path in (data / "files").rglob("*") if path.is_file()) == before
+
+
+def test_a_place_for_files_that_cannot_be_written_to_must_be_mended(tmp_path: Path) -> None:
+    """Here something else lies where the folder should be."""
+    (tmp_path / "weft-data").mkdir()
+    (tmp_path / "weft-data" / "files").write_text("in the way")
+    said = weft("doctor", cwd=tmp_path, status=1).stdout
+    assert "MEND  files: " in said

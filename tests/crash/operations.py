@@ -187,6 +187,15 @@ OPERATIONS = {
         (*_CLAIMED, *_CHUNKS, _DONE, *chunks.publish(_KEY, 1, {})),
         (vector_stores.remove(_KEY, NOW),),
     ),
+    "cancel a batch": Operation(
+        (
+            _STORE[0],
+            *vector_stores.insert_batch(P, "vs_a", "vsfb_a", _FILES, NOW),
+            _CLAIMED[-1],
+            *_CHUNKS,
+        ),
+        (vector_stores.cancel_batch(P, "vs_a", "vsfb_a", NOW),),
+    ),
     "delete a store": Operation((*_CLAIMED, *_CHUNKS), (vector_stores.delete(P, "vs_a", NOW),)),
 }
 

@@ -28,7 +28,7 @@ def test_the_demo_finds_every_answer_right_whatever_settings_its_user_has() -> N
     done = _demo(WEFT_PORT="1", WEFT_LOG_LEVEL="loud")
 
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "All 16 answers were right" in done.stdout
+    assert "All 27 answers were right" in done.stdout
     assert "How to go on" in done.stdout
     assert done.stderr == ""
 
@@ -37,18 +37,36 @@ def test_the_demo_is_without_colours_when_nobody_sees_them() -> None:
     assert "\033" not in _demo().stdout
 
 
-def test_the_demo_fails_and_says_what_it_expected_when_an_answer_is_wrong(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("module", "right", "wrong", "said"),
+    [
+        (
+            "domain/errors.py",
+            'code="already_exists"',
+            'code="taken"',
+            "error.code is 'taken'; expected 'already_exists'",
+        ),
+        (
+            "engine/citing.py",
+            "start = self._length",
+            "start = self._length + 1",
+            "content[0].text.annotations[0].start_index is 104; expected 103",
+        ),
+    ],
+)
+def test_the_demo_fails_and_says_what_it_expected_when_an_answer_is_wrong(
+    module: str, right: str, wrong: str, said: str, tmp_path: Path
+) -> None:
     shutil.copytree(ROOT / "src" / "weft", tmp_path / "weft")
-    errors = tmp_path / "weft" / "domain" / "errors.py"
-    right = errors.read_text(encoding="utf-8")
-    wrong = right.replace('code="already_exists"', 'code="taken"')
-    assert wrong != right
-    errors.write_text(wrong, encoding="utf-8")
+    file = tmp_path / "weft" / module
+    source = file.read_text(encoding="utf-8")
+    assert right in source
+    file.write_text(source.replace(right, wrong), encoding="utf-8")
 
     done = _demo(PYTHONPATH=str(tmp_path))
 
     assert done.returncode == 1
-    assert "error.code is 'taken'; expected 'already_exists'" in done.stdout
+    assert said in done.stdout
     assert "answers were right" not in done.stdout
 
 

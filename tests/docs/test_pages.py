@@ -15,6 +15,8 @@ from tests.docs import pages
 from tests.docs.official import OPERATIONS, operations_of
 from tests.docs.pages import Example
 from tests.harness import Server, weft
+from tests.llm.upstream import serving
+from tests.retrieval.vectors import embeddings
 from weft.config import Settings, load
 from weft.wire.operations import TABLE
 
@@ -64,6 +66,22 @@ def test_the_code_of_a_page_runs_in_order_and_prints_what_the_page_shows(
                 assert '"error"' not in printed, where
             else:
                 assert pages.prints_as_shown(example.prints, printed), where
+
+
+def test_with_embeddings_doctor_says_what_the_page_on_documents_shows(tmp_path: Path) -> None:
+    """The endpoint is one of the test's own, at another address than the page's."""
+    page = pages.ROOT / "docs" / "documents.md"
+    (settings,) = [block.text for block in pages.blocks(page) if block.language == "toml"]
+    (shown,) = [block for block in pages.blocks(page) if "hybrid: " in block.text]
+    with serving() as upstream:
+        upstream.play(embeddings(768))
+        there = settings.replace("http://127.0.0.1:11434/v1", upstream.url)
+        assert there != settings
+        (tmp_path / "weft.toml").write_text(there, encoding="utf-8")
+        lines = weft("doctor", cwd=tmp_path).stdout.splitlines()
+
+    said = "\n".join(line for line in lines if "file search" in line)
+    assert pages.prints_as_shown(shown, said), said
 
 
 def test_the_readme_has_code_that_is_run() -> None:

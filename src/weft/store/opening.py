@@ -69,6 +69,17 @@ def look_at_postgres(url: str) -> Iterator[tuple[str, bool, str]]:
     yield from looking.look(url)
 
 
+def files_without_vectors(url: str, space: str) -> int:
+    """Return how many files in vector stores on PostgreSQL have no vectors of this space.
+
+    Raises: migrations.MigrationError, Unusable.
+    """
+    _require_driver()
+    from weft.store.postgres import looking
+
+    return looking.files_without_vectors(url, space)
+
+
 @contextmanager
 def side_of_copy(folder: Path, url: str | None, *, is_target: bool) -> Iterator[Side]:
     """Open a database for `copying.copy`.

@@ -325,6 +325,8 @@ def cancel_batch(project: str, store_id: str, batch_id: str, now: int) -> Write:
     params = {"vector_store_id": store_id, "project": project, "id": batch_id, "now": now}
     return (
         Statement("file_batch_cancel", params, is_guard=True),
+        Statement("file_batch_discard_chunks", params),
+        Statement("file_batch_remove_chunks", params),
         Statement("file_batch_mark_cancelled", params),
     )
 

@@ -74,3 +74,15 @@ def _vectors(connection: Connection) -> Look:
     if installed or available:
         return Look("vectors", True, says + "CREATE EXTENSION vector, then weft migrate")
     return Look("vectors", True, says + "the server does not have it")
+
+
+def files_without_vectors(url: str, space: str) -> int:
+    """Return how many files in stores have no vectors of this space; 0 before there are tables.
+
+    Raises: migrations.MigrationError, store.database.Unusable.
+    """
+    with opened(url) as connection:
+        if missing(connection):
+            return 0
+        ((count,),) = run(connection, "files_without_vectors", space=space)
+        return int(count)

@@ -120,6 +120,9 @@ SELECT current_setting('fsync'), current_setting('full_page_writes'),
 -- name: keys
 SELECT count(*), count(*) FILTER (WHERE revoked_at IS NULL) FROM api_key;
 
+-- name: files_without_vectors
+SELECT count(*) FROM chunk_file WHERE is_published = 1 AND space IS DISTINCT FROM :space;
+
 -- name: use_pgvector
 -- It may have come since the tables were made.
 SELECT weft_use_pgvector();

@@ -247,6 +247,27 @@ WHERE vector_store_id = :vector_store_id AND project = :project
                     AND batch_id = :id)
 RETURNING file_id;
 
+-- name: file_batch_discard_chunks
+-- What was written of files that are cancelled is found no more, and swept.
+INSERT INTO chunk_garbage (number)
+SELECT written.number
+FROM chunk_store AS store JOIN chunk_file AS written ON written.store = store.number
+WHERE store.project = :project AND store.vector_store_id = :vector_store_id
+  AND written.file_id IN (
+    SELECT member.file_id
+    FROM file_batch_file AS member
+    JOIN vector_store_file AS file
+      ON file.vector_store_id = member.vector_store_id AND file.project = member.project
+      AND file.file_id = member.file_id
+    WHERE member.vector_store_id = :vector_store_id AND member.project = :project
+      AND member.batch_id = :id AND file.status = 'cancelled');
+
+-- name: file_batch_remove_chunks
+-- Goes with file_batch_discard_chunks.
+DELETE FROM chunk_file WHERE number IN (SELECT number FROM chunk_garbage) AND store = (
+  SELECT number FROM chunk_store
+  WHERE project = :project AND vector_store_id = :vector_store_id);
+
 -- name: file_batch_mark_cancelled
 UPDATE file_batch SET cancelled_at = :now
 WHERE vector_store_id = :vector_store_id AND project = :project AND id = :id;
