@@ -1,6 +1,7 @@
 """Many nodes on one PostgreSQL, as processes: streams from any of them, and deaths of some."""
 
 import time
+from functools import partial
 
 from tests.api.making import a_thread, an_assistant
 from tests.api.running import (
@@ -81,7 +82,7 @@ def test_a_cancellation_reaches_the_node_that_drives_the_run_within_a_second(tow
             begun(stream)
             began = time.monotonic()
             door.api.ok("POST", f"{path_of(run)}/cancel")
-            until(lambda call=town.upstream.calls[number]: call.is_left)
+            until(partial(getattr, town.upstream.calls[number], "is_left"))
             took_s.append(time.monotonic() - began)
             assert stream.rest()[-1].name == "thread.run.cancelled"
     assert sorted(took_s)[4] < 1.0, took_s
