@@ -11,6 +11,7 @@ import assert from "node:assert/strict";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 
+import { files } from "./scenario_files.mjs";
 import { runs } from "./scenario_runs.mjs";
 
 const [packages, address, key, openAddress] = process.argv.slice(2);
@@ -138,37 +139,10 @@ const THREAD = {
 
 // --- files -------------------------------------------------------------------------------------
 
-await check("files.create, retrieve, list, content and delete", async () => {
-  const bytes = Buffer.from([...Array(256).keys()]);
-  const file = await toFile(bytes, "größe.bin");
-  const made = await client.files.create({ file, purpose: "user_data" });
-  assert.deepEqual([made.filename, made.bytes, made.purpose], ["größe.bin", 256, "user_data"]);
-  assert.deepEqual(await client.files.retrieve(made.id), made);
-  const listed = await all(client.files.list({ purpose: "user_data" }));
-  assert.equal(listed[0].id, made.id);
-  const content = await (await client.files.content(made.id)).arrayBuffer();
-  assert.deepEqual(Buffer.from(content), bytes);
-  const gone = await (isOld ? client.files.del(made.id) : client.files.delete(made.id));
-  assert.equal(gone.deleted, true);
-  await refused(client.files.retrieve(made.id), NotFoundError);
-});
+const errors = { BadRequestError, NotFoundError };
+await files({ check, refused, client, isOld, toFile, errors });
 
-await check("uploads make a file of their parts, and can be cancelled", async () => {
-  const about = { filename: "a.txt", purpose: "batch", bytes: 6, mime_type: "text/plain" };
-  const upload = await client.uploads.create(about);
-  const part_ids = [];
-  for (const text of ["abc", "def"]) {
-    const data = await toFile(Buffer.from(text), "part");
-    part_ids.push((await client.uploads.parts.create(upload.id, { data })).id);
-  }
-  const done = await client.uploads.complete(upload.id, { part_ids });
-  assert.equal(done.status, "completed");
-  assert.equal(await (await client.files.content(done.file.id)).text(), "abcdef");
-  const other = await client.uploads.create(about);
-  assert.equal((await client.uploads.cancel(other.id)).status, "cancelled");
-});
-
-// What the objects above call file-1.
+// What the objects above call file-1 and vs_1.
 const { id: fileId } = await client.files.create({
   file: await toFile(Buffer.from("Good day."), "day.txt"),
   purpose: "assistants",
@@ -176,6 +150,9 @@ const { id: fileId } = await client.files.create({
 ASSISTANT.tool_resources.code_interpreter.file_ids[0] = fileId;
 CONTENT[2].image_file.file_id = CONTENT_READ[2].image_file.file_id = fileId;
 ATTACHMENTS[0].file_id = fileId;
+ASSISTANT.tool_resources.file_search.vector_store_ids[0] = (
+  await client.vectorStores.create({})
+).id;
 
 // --- assistants ------------------------------------------------------------------------------
 
@@ -294,7 +271,7 @@ await check("messages can be deleted while paging over them", async () => {
   assert.deepEqual((await messages.list(five.id)).data, []);
 });
 
-await runs({ check, refused, client, isOld, BadRequestError, NotFoundError });
+await runs({ check, refused, client, isOld, ...errors });
 
 // --- errors and the rest ---------------------------------------------------------------------
 

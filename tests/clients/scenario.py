@@ -5,16 +5,17 @@
 ADDRESS is a server that takes KEY, OPEN_ADDRESS one that was never given a key.
 """
 
-import hashlib
+import asyncio
 import sys
 from typing import Any
 
 import openai
-from openai import AzureOpenAI, OpenAI
+from openai import AsyncOpenAI, AzureOpenAI, OpenAI
 
 from tests.clients.scenario_runs import runs
 from tests.clients.tally import Tally, same
 from tests.sdk import facts
+from tests.sdk.file_story import CHAPTERS, Noted, methods_of, refused
 
 
 def main() -> int:
@@ -24,8 +25,9 @@ def main() -> int:
     sent: list[Any] = []
     http_client = openai.DefaultHttpxClient(event_hooks={"request": [sent.append]})
     with OpenAI(base_url=f"{address}/v1", api_key=key, http_client=http_client) as client:
-        files(tally, client)
-        uploads(tally, client)
+        named(client)
+        asyncio.run(files(tally, "blocking", client))
+        asyncio.run(files_asynchronously(tally, address, key))
         assistants(tally, client)
         assistant_pages(tally, client)
         threads(tally, client)
@@ -39,66 +41,42 @@ def main() -> int:
     return tally.close()
 
 
-# The files that the facts refer to, by the names that they have there.
-FILES: dict[str, str] = {}
+# The files and the store that the facts refer to, by the names that they have there.
+NAMES: dict[str, str] = {}
 
 
 def real(fact: dict[str, Any]) -> dict[str, Any]:
-    """Return a fact with the identifiers of files that are there."""
-    renamed: dict[str, Any] = facts.renamed(fact, FILES)
+    """Return a fact with the identifiers of what is there."""
+    renamed: dict[str, Any] = facts.renamed(fact, NAMES)
     return renamed
 
 
-def files(tally: Tally, client: OpenAI) -> None:
-    """Each method of `client.files`; what is left is for the facts."""
+def named(client: OpenAI) -> None:
+    """Make what the facts refer to."""
     for name in facts.FILES:
         made = client.files.create(file=(f"{name}.txt", b"Good day."), purpose="assistants")
-        FILES[name] = made.id
-    with tally.check("files.create keeps the name, the size and the purpose"):
-        made = client.files.create(file=("größe.bin", bytes(range(256))), purpose="user_data")
-        same((made.filename, made.bytes, made.purpose), ("größe.bin", 256, "user_data"))
-        same((made.object, made.status), ("file", "processed"))
-    with tally.check("files.retrieve and wait_for_processing read the same"):
-        same(client.files.retrieve(made.id), made)
-        same(client.files.wait_for_processing(made.id, poll_interval=0.01), made)
-    with tally.check("files.content brings the bytes"):
-        same(client.files.content(made.id).read(), bytes(range(256)))
-    with tally.check("files.list pages and filters"):
-        same(next(one.id for one in client.files.list(purpose="user_data")), made.id)
-        newest = [one.id for one in client.files.list(limit=2, order="asc")]
-        same(newest[-1], made.id)
-        same(len(newest), len(set(newest)))
-    with tally.check("files.delete removes it"):
-        same(client.files.delete(made.id).deleted, True)
-        expect(openai.NotFoundError, client.files.retrieve, made.id)
-    with tally.check("a wrong purpose raises BadRequestError"):
+        NAMES[name] = made.id
+    NAMES[facts.STORE] = client.vector_stores.create().id
+
+
+async def files(tally: Tally, kind: str, client: Any) -> None:
+    """Every method of files, uploads and vector stores."""
+    called: set[str] = set()
+    for claim, chapter in CHAPTERS.items():
+        with tally.check(f"{claim} ({kind})"):
+            await chapter(Noted(client, called))
+    with tally.check(f"no method of them is left out ({kind})"):
+        same(methods_of(client) - called, set())
+    with tally.check(f"a wrong purpose raises BadRequestError ({kind})"):
         wrong: Any = "world_domination"
-        expect(openai.BadRequestError, client.files.create, file=b"x", purpose=wrong)
+        create = client.files.create
+        await refused(lambda: create(file=b"x", purpose=wrong), openai.BadRequestError)
 
 
-def uploads(tally: Tally, client: OpenAI) -> None:
-    """Each method of `client.uploads`."""
-    about: dict[str, Any] = {"filename": "a.txt", "purpose": "batch", "mime_type": "text/plain"}
-    with tally.check("uploads make a file of their parts, in the order given"):
-        upload = client.uploads.create(bytes=6, **about)
-        parts = [client.uploads.parts.create(upload.id, data=data) for data in (b"def", b"abc")]
-        ids = [part.id for part in reversed(parts)]
-        md5 = hashlib.md5(b"abcdef", usedforsecurity=False).hexdigest()
-        done = client.uploads.complete(upload.id, part_ids=ids, md5=md5)
-        same(done.status, "completed")
-        assert done.file is not None
-        same(client.files.content(done.file.id).read(), b"abcdef")
-    with tally.check("uploads.upload_file_chunked sends a file in parts"):
-        data = bytes(range(250))
-        done = client.uploads.upload_file_chunked(
-            file=data, bytes=len(data), part_size=100, **about
-        )
-        assert done.file is not None
-        same(client.files.content(done.file.id).read(), data)
-    with tally.check("uploads.cancel ends it"):
-        upload = client.uploads.create(bytes=6, **about)
-        same(client.uploads.cancel(upload.id).status, "cancelled")
-        expect(openai.BadRequestError, client.uploads.complete, upload.id, part_ids=[])
+async def files_asynchronously(tally: Tally, address: str, key: str) -> None:
+    """The same with the other client."""
+    async with AsyncOpenAI(base_url=f"{address}/v1", api_key=key) as client:
+        await files(tally, "async", client)
 
 
 def assistants(tally: Tally, client: OpenAI) -> None:
