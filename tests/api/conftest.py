@@ -18,7 +18,8 @@ MAX_BODY_BYTES = 2_000_000
 ON_BOTH = {
     *("threads", "messages", "lists", "restore", "assistants", "idempotency", "isolation"),
     *("concurrency", "runs", "run_life", "run_repeats", "waiting_runs", "stream", "reattach"),
-    *("files", "uploads", "vector_stores", "references", "search_isolation"),
+    *("files", "uploads", "vector_stores", "references"),
+    *("search_isolation", "citations"),
 }
 
 
