@@ -19,6 +19,7 @@ ON_BOTH = {
     *("threads", "messages", "lists", "restore", "assistants", "idempotency", "isolation"),
     *("concurrency", "runs", "run_life", "run_repeats", "waiting_runs", "stream", "reattach"),
     *("files", "uploads", "vector_stores", "references"),
+    *("search_isolation", "citations", "downloads"),
 }
 
 

@@ -5,7 +5,8 @@ from typing import Any
 
 from tests.harness import Api
 
-PATIENCE_S = 60.0
+PATIENCE_S = 240.0
+QUIETLY_S = 0.02  # between two looks: the process that reads files is nice, and needs the CPU too
 
 
 def a_file(api: Api, text: str | bytes = "A loom holds the warp.", name: str = "looms.txt") -> str:
@@ -40,6 +41,7 @@ def wait_for_index(api: Api, store: str) -> Any:
         if answer.status_code != 200 or not answer.json()["file_counts"]["in_progress"]:
             return answer.json()
         assert time.monotonic() < give_up_at, f"not indexed in time: {answer.text}"
+        time.sleep(QUIETLY_S)
 
 
 def found(api: Api, store: str, query: str | list[str], **body: Any) -> list[Any]:

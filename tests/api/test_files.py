@@ -143,50 +143,6 @@ def test_a_field_may_name_the_file(api: Api) -> None:
     assert made["filename"] == "b.txt"
 
 
-@pytest.mark.parametrize(
-    ("asked", "start", "stop"),
-    [
-        ("bytes=0-0", 0, 1),
-        ("bytes=0-9", 0, 10),
-        ("bytes=10-19", 10, 20),
-        ("bytes=10-", 10, len(DATA)),
-        ("bytes=-7", len(DATA) - 7, len(DATA)),
-        (f"bytes=-{len(DATA) + 1}", 0, len(DATA)),
-        (f"bytes=5-{len(DATA) * 2}", 5, len(DATA)),
-        (f"bytes={len(DATA) - 1}-", len(DATA) - 1, len(DATA)),
-    ],
-)
-def test_a_range_is_that_part_of_the_bytes(api: Api, asked: str, start: int, stop: int) -> None:
-    path = f"/files/{a_file(api, DATA)}/content"
-    answer = api.call("GET", path, headers={"Range": asked})
-    assert (answer.status_code, answer.content) == (206, DATA[start:stop])
-    assert answer.headers["content-range"] == f"bytes {start}-{stop - 1}/{len(DATA)}"
-    assert answer.headers["content-length"] == str(stop - start)
-
-
-@pytest.mark.parametrize(
-    "asked", ["bytes=", "bytes=-", "bytes=9-3", "bytes=0-1,4-5", "items=0-1", "bytes=a-b", "x"]
-)
-def test_what_is_no_single_range_brings_the_whole_file(api: Api, asked: str) -> None:
-    answer = api.call("GET", f"/files/{a_file(api, DATA)}/content", headers={"Range": asked})
-    assert (answer.status_code, answer.content) == (200, DATA)
-
-
-@pytest.mark.parametrize("asked", [f"bytes={len(DATA)}-", f"bytes={len(DATA) * 3}-", "bytes=-0"])
-def test_a_range_behind_the_end_is_refused(api: Api, asked: str) -> None:
-    answer = api.call("GET", f"/files/{a_file(api, DATA)}/content", headers={"Range": asked})
-    assert answer.status_code == 416
-    assert answer.headers["content-range"] == f"bytes */{len(DATA)}"
-
-
-def test_a_range_counts_only_for_the_content_that_it_was_meant_for(api: Api) -> None:
-    path = f"/files/{a_file(api, DATA)}/content"
-    etag = api.call("GET", path).headers["etag"]
-    for given, status in ((etag, 206), ('"other"', 200)):
-        headers = {"Range": "bytes=0-1", "If-Range": given}
-        assert api.call("GET", path, headers=headers).status_code == status
-
-
 def test_files_are_listed_newest_first_by_purpose_and_in_pages(own: tuple[Server, Api]) -> None:
     _, api = own
     made = [

@@ -85,16 +85,34 @@ def test_the_largest_file_takes_less_than_20_mb_of_memory(tmp_path: Path) -> Non
     in_and_out(tmp_path / "data", 512)
 
 
-@pytest.mark.full
-def test_an_upload_of_many_parts_takes_less_than_20_mb_of_memory(tmp_path: Path) -> None:
-    with Server(tmp_path / "data") as server, api_of(server) as api:
-        upload_id = an_upload(api, 8 * 32 * MB)
-        path = f"/uploads/{upload_id}/parts"
-        send_file(api, b"x", path=path, field="data")
+def in_parts(folder: Path, count: int, size_mb: int) -> None:
+    """Upload a file in parts, with its MD5, and hold the memory that it took against 20 MB."""
+    with Server(folder) as server, api_of(server) as api:
+        upload_id = an_upload(api, count * size_mb * MB)
+        path = f"/uploads/{upload_id}"
+        send_file(api, b"x", path=f"{path}/parts", field="data")
         before = peak_bytes(server)
         part_ids = [
-            send_file(api, PIECE * 32, path=path, field="data").json()["id"] for _ in range(8)
+            send_file(api, PIECE * size_mb, path=f"{path}/parts", field="data").json()["id"]
+            for _ in range(count)
         ]
-        done = api.ok("POST", f"/uploads/{upload_id}/complete", {"part_ids": part_ids})
-        assert downloaded(api, f"/files/{done['file']['id']}/content") == hash_of(8 * 32)
+        md5 = hashlib.md5(usedforsecurity=False)
+        for _ in range(count * size_mb):
+            md5.update(PIECE)
+        wrong = {"part_ids": part_ids, "md5": hashlib.md5(b"", usedforsecurity=False).hexdigest()}
+        status, error = api.error("POST", f"{path}/complete", wrong)
+        assert (status, error["param"]) == (400, "md5")
+        assert md5.hexdigest() in error["message"]
+        right = {"part_ids": part_ids, "md5": md5.hexdigest()}
+        done = api.ok("POST", f"{path}/complete", right)
+        assert downloaded(api, f"/files/{done['file']['id']}/content") == hash_of(count * size_mb)
         assert peak_bytes(server) - before < 20 * MB
+
+
+def test_an_upload_of_48_mb_takes_less_than_20_mb_of_memory(tmp_path: Path) -> None:
+    in_parts(tmp_path / "data", 3, 16)
+
+
+@pytest.mark.full
+def test_an_upload_of_the_largest_parts_takes_less_than_20_mb_of_memory(tmp_path: Path) -> None:
+    in_parts(tmp_path / "data", 8, 64)

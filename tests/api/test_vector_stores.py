@@ -294,3 +294,40 @@ def test_a_server_that_is_killed_indexes_on_when_it_starts_again(tmp_path: Path)
         usage = [file_in(api, store, file)["usage_bytes"] for file in files]
         assert shown["usage_bytes"] == sum(usage)
         assert api.ok("GET", "/models")["data"][0]["id"] == DEMO
+
+
+def test_numbers_in_attributes_come_back_as_they_were_sent(api: Api) -> None:
+    """Everywhere, to the character: 2024 is no 2024.0 in most programs."""
+    sent = b'{"year":2024,"below":-3,"none":0,"part":0.5,"large":9007199254740991,"yes":true}'
+    file, store = a_file(api), a_store(api)
+    path = f"/vector_stores/{store}"
+    as_json = {"Content-Type": "application/json"}
+    body = b'{"file_id":"%b","attributes":%b}' % (file.encode(), sent)
+    assert sent in api.call("POST", f"{path}/files", raw=body, headers=as_json).content
+    wait_for_index(api, store)
+    run = at_rest(api, a_run_that_searches(api, store))
+    for where, params in (
+        (f"{path}/files/{file}", {}),
+        (f"{path}/files", {}),
+        (f"/threads/{run['thread_id']}/runs/{run['id']}/steps", {}),
+        (f"/threads/{run['thread_id']}/runs/{run['id']}/steps", WITH_PASSAGES),
+    ):
+        assert sent in api.call("GET", where, params=params).content, where
+    for value in (b"2024", b"2024.0"):
+        asked = b'{"query":"loom","filters":{"type":"eq","key":"year","value":%b}}' % value
+        assert sent in api.call("POST", f"{path}/search", raw=asked, headers=as_json).content
+    other = b'{"attributes":{"year":2025,"part":2.5,"vast":1e300}}'
+    changed = api.call("POST", f"{path}/files/{file}", raw=other, headers=as_json).content
+    assert b'"attributes":{"year":2025,"part":2.5,"vast":1e300}' in changed
+    assert found(api, store, "loom")[0]["attributes"] == {"year": 2025, "part": 2.5, "vast": 1e300}
+
+
+WITH_PASSAGES = {"include[]": "step_details.tool_calls[*].file_search.results[*].content"}
+
+
+def a_run_that_searches(api: Api, store: str) -> Any:
+    """Begin a run of the demo model that asks a store what a loom is."""
+    stores = {"file_search": {"vector_store_ids": [store]}}
+    assistant = a_demo(api, tools=[{"type": "file_search"}], tool_resources=stores)
+    thread = a_thread(api, messages=[{"role": "user", "content": "What does a loom hold?"}])
+    return a_run(api, thread, assistant)

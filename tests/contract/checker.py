@@ -12,6 +12,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 import jsonschema_rs
+import msgspec
 
 from weft.wire.openapi import document
 from weft.wire.schemas import Schema, each_subschema
@@ -81,7 +82,8 @@ def check_events(stream: bytes, *, is_cut: bool = False) -> list[Event]:
     for event, (_, _, data) in zip(events, frames, strict=True):
         where = f"event {event.number} {event.name}"
         _validate(validator_of_events(), where, {"event": event.name, "data": event.data})
-        written = json.dumps(event.data, ensure_ascii=False, separators=(",", ":"))
+        # Not json.dumps: JSON has several spellings of a small number, and that has another.
+        written = msgspec.json.encode(event.data).decode()
         assert data == written, f"{where}: its JSON is not compact, raw UTF-8: {data}"
     numbers = [event.number for event in events]
     if numbers and events[-1].name == ERROR_EVENT:

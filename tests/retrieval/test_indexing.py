@@ -12,7 +12,7 @@ from tests.retrieval.vectors import DIMENSIONS, embedder_at, embeddings
 from weft.llm.embeddings import Embedder
 from weft.llm.model import ModelError
 from weft.retrieval.extract import Unreadable
-from weft.retrieval.indexing import Indexed, Superseded, index
+from weft.retrieval.indexing import TOLD_EVERY, Indexed, Superseded, index
 from weft.store import chunks
 from weft.store.chunks import FileKey, Index
 from weft.store.database import Database, Statement
@@ -162,3 +162,20 @@ async def test_an_endpoint_that_fails_for_good_ends_the_attempt_with_its_reason(
     with pytest.raises(ModelError) as caught:
         await make(database, path, 1, embedder)
     assert "401" in caught.value.message
+
+
+async def test_the_log_says_how_far_a_long_file_is(
+    database: Database, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "long"
+    path.write_text(LONG * 5, encoding="utf-8")
+    with caplog.at_level("INFO", "weft.indexing"):
+        done = await index(
+            database, None, KEY, 1, path, "long.txt", max_tokens=100, overlap_tokens=0
+        )
+    said = [record.getMessage() for record in caplog.records if "so far" in record.getMessage()]
+    expected = range(TOLD_EVERY, done.chunks + 1, TOLD_EVERY)
+    assert len(expected) > 0
+    assert [line.partition(" in ")[0] for line in said] == [
+        f"file-1: {count} passages so far" for count in expected
+    ]

@@ -26,8 +26,9 @@ from weft.api import (
     vector_store_files,
     vector_stores,
 )
-from weft.api.call import Answer, Call, Download, Follow, Rooms
+from weft.api.call import Answer, Call, Download, Follow, Headers, Rooms
 from weft.api.door import Door
+from weft.api.files import NOT_MODIFIED
 from weft.api.forms import boundary_of, read_form
 from weft.api.idempotency import Repeats, key_of, key_of_form
 from weft.api.routing import Router
@@ -121,8 +122,9 @@ class App:
         self._max_body_bytes = max_body_bytes
         self._repeats = Repeats(rooms.database, rooms.now)
         self._router = Router(
-            (operation.method, operation.path, Route(operation, chosen[operation.id]))
+            (method, operation.path, Route(operation, chosen[operation.id]))
             for operation in TABLE
+            for method in _methods(operation)
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -155,15 +157,13 @@ class App:
             return
         download = answer.download
         body = answer.body.encode("utf-8")
-        size = len(body) if download is None else download.stop - download.start
         elapsed_ms = int((time.perf_counter() - started) * 1000)
         await send(
             {
                 "type": "http.response.start",
                 "status": answer.status,
                 "headers": [
-                    (b"content-type", answer.content_type),
-                    (b"content-length", b"%d" % size),
+                    *_body_headers(answer, len(body)),
                     (b"openai-version", b"2020-10-01"),
                     (b"openai-processing-ms", b"%d" % elapsed_ms),
                     (b"x-request-id", request_id.encode("ascii")),
@@ -171,7 +171,9 @@ class App:
                 ],
             }
         )
-        if download is not None:
+        if download is not None and scope["method"] == "HEAD":
+            download.reading.close()
+        elif download is not None:
             await self._send_bytes(download, receive, send)
             return
         await send({"type": "http.response.body", "body": body})
@@ -183,6 +185,8 @@ class App:
                 raise MethodNotAllowed(method, path, ["GET", "HEAD"])
             return await meta.answer_meta(path, scope["query_string"], self._rooms.database)
         headers = dict(scope["headers"])
+        if method == "HEAD":
+            headers.pop(b"range", None)  # which is defined for GET alone
         route, params, named = self._router.find(method, path)
         operation, function = route
         project = await self._door.project_of(headers, named)
@@ -260,6 +264,20 @@ class App:
             await send({"type": "http.response.body", "body": b""})
         finally:
             gone.cancel()
+
+
+def _methods(operation: Operation) -> tuple[str, ...]:
+    """Return the methods that an operation answers: with bytes also the one for headers alone."""
+    return (operation.method,) if operation.response is not None else (operation.method, "HEAD")
+
+
+def _body_headers(answer: Answer, size: int) -> Headers:
+    """Return what is said of a body, `size` bytes long unless it is a download."""
+    if answer.status == NOT_MODIFIED:
+        return ()
+    if answer.download is not None:
+        size = answer.download.stop - answer.download.start
+    return (b"content-type", answer.content_type), (b"content-length", b"%d" % size)
 
 
 async def _disconnected(receive: Receive) -> None:

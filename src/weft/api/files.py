@@ -23,6 +23,8 @@ from weft.wire.files import (
 from weft.wire.shapes import encode
 
 LONG_PAGE = 200  # more are read beside the loop
+NOT_MODIFIED = 304
+_ETAG = re.compile(rb'"[^"]*"')
 _RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 
 
@@ -114,7 +116,7 @@ async def delete_file(call: Call[None]) -> Answer:
 
 
 async def download_file(call: Call[None]) -> Answer:
-    """Give the bytes of a file, or one range of them.
+    """Give the bytes of a file, or one range of them, unless the client has them already.
 
     Raises: NotFound; RangeNotSatisfiable.
     Wire: GET /files/{file_id}/content
@@ -123,6 +125,8 @@ async def download_file(call: Call[None]) -> Answer:
     file = await store.stored(call.rooms.database, call.project, file_id)
     if file is None:
         raise NotFound.file(file_id)
+    if is_known(call, file):
+        return Answer("", NOT_MODIFIED, headers=((b"etag", _etag(file)),))
     wanted = range_of(call, file)
     start, stop = wanted or (0, file.bytes)
     try:
@@ -144,6 +148,12 @@ async def download_file(call: Call[None]) -> Answer:
         download=Download(reading, start, stop),
         content_type=b"application/octet-stream",
     )
+
+
+def is_known(call: Call[None], file: Stored) -> bool:
+    """Say whether the client has this content: whether `If-None-Match` names it."""
+    known = call.headers.get(b"if-none-match", b"")
+    return known.strip() == b"*" or _etag(file) in _ETAG.findall(known)
 
 
 def range_of(call: Call[None], file: Stored) -> Range | None:

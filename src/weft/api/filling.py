@@ -12,13 +12,18 @@ from weft.store import vector_stores as store
 from weft.store.database import Write
 from weft.store.vector_stores import NewFile
 from weft.wire.shapes import encode
-from weft.wire.vector_stores import CreateVectorStoreFileRequest, Settings, cut
+from weft.wire.vector_stores import (
+    CreateVectorStoreFileRequest,
+    Settings,
+    cut,
+    stored_attributes,
+)
 
 
 def new_file(request: CreateVectorStoreFileRequest) -> NewFile:
     """Return a file as it goes into a store."""
     return NewFile(
-        request.file_id, *cut(request.chunking_strategy), encode(request.attributes or {})
+        request.file_id, *cut(request.chunking_strategy), stored_attributes(request.attributes)
     )
 
 

@@ -22,6 +22,7 @@ from weft.wire.vector_stores import (
     batch_wire,
     counted,
     file_wire,
+    stored_attributes,
 )
 
 _POLL = ((b"openai-poll-after-ms", b"250"),)
@@ -100,7 +101,7 @@ async def update_vector_store_file_attributes(
 
     Wire: POST /vector_stores/{vector_store_id}/files/{file_id}
     """
-    row = (await _file(call))._replace(attributes=encode(call.body.attributes or {}))
+    row = (await _file(call))._replace(attributes=stored_attributes(call.body.attributes))
     try:
         return await call.commit(_answer(row), *store.set_attributes(_key(call), row.attributes))
     except Refused as refused:

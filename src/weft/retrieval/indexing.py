@@ -1,5 +1,7 @@
 """Puts a file into the index of a vector store: read, cut, embed, write in slices."""
 
+import logging
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 from pathlib import Path
@@ -15,7 +17,11 @@ from weft.store.chunks import FileKey, NewChunk
 from weft.store.database import Database, Refused, Write
 
 AT_ONCE = 256  # passages that are embedded together
+TOLD_EVERY = 8 * AT_ONCE  # passages: so often the log says how far a long file is
 SLICE = 64  # of them are written in one transaction: others come between
+
+
+logger = logging.getLogger("weft.indexing")
 
 
 class Superseded(Exception):
@@ -62,7 +68,7 @@ async def index(
     place = await chunks.place_of(database, key, attempt)
     if place is None:
         raise Superseded
-    written, usage_bytes = 0, 0
+    written, usage_bytes, began = 0, 0, time.perf_counter()
     async with aclosing(passages_of(path, filename, max_tokens, overlap_tokens)) as found:
         async for passages in _gathered(found):
             vectors: Sequence[bytes | None] = [None] * len(passages)
@@ -73,6 +79,9 @@ async def index(
                 part = made[first : first + SLICE]
                 await _write(database, (*fence, *chunks.append(place, part)))
             written += len(made)
+            if written // TOLD_EVERY > (written - len(made)) // TOLD_EVERY:
+                took_s = time.perf_counter() - began
+                logger.info("%s: %d passages so far in %.1f s", key.file_id, written, took_s)
             usage_bytes += sum(len(one.text.encode()) + len(one.vector or b"") for one in made)
     return Indexed(written, usage_bytes)
 

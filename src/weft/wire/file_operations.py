@@ -72,7 +72,7 @@ FILE_OPERATIONS: tuple[Operation, ...] = (
         "Files",
         "Download a file",
         "The bytes of a file, or with the header `Range` one range of them. The header `ETag` "
-        "is the SHA-256 of the content.",
+        "is the SHA-256 of the content. `HEAD` brings the headers alone.",
         None,
     ),
     Operation(

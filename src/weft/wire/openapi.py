@@ -40,6 +40,7 @@ VERSION = "3.1.0"
 
 _JSON = "application/json"
 _BYTES = "application/octet-stream"
+_OF_BYTES = ("Range", "IfRange", "IfNoneMatch")  # the headers of requests for them
 _EVENTS = "text/event-stream"
 _STREAM = "AssistantStreamEvent"
 
@@ -122,7 +123,7 @@ def _operation(operation: Operation) -> dict[str, Any]:
         parameters.append({"$ref": "#/components/parameters/LastEventId"})
     if operation.response is None:
         failures.append(RANGE)
-        parameters += [{"$ref": f"#/components/parameters/{name}"} for name in ("Range", "IfRange")]
+        parameters += [{"$ref": f"#/components/parameters/{name}"} for name in _OF_BYTES]
     if operation.method == "POST":
         failures.append(TOO_LARGE)
         parameters.append({"$ref": "#/components/parameters/IdempotencyKey"})
@@ -248,6 +249,7 @@ def _successes(operation: Operation, examples: list[Example]) -> dict[str, Any]:
     return {
         "200": _bytes("The whole file.", examples=examples),
         "206": _bytes("The range that was asked for.", "Content-Range"),
+        "304": _unchanged(),
     }
 
 
@@ -260,6 +262,14 @@ def _bytes(description: str, *headers: str, examples: Iterable[Example] = ()) ->
     if shown := _shown(examples):
         media["examples"] = shown
     return {**described, "content": {_BYTES: media}}
+
+
+def _unchanged() -> dict[str, Any]:
+    """Describe the answer to a client that has the bytes: it has no body."""
+    described = _response("The client has this content already.", {})
+    del described["content"]
+    described["headers"]["ETag"] = {"$ref": "#/components/headers/ETag"}
+    return described
 
 
 def _success(

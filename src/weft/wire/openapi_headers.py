@@ -31,6 +31,11 @@ PARAMETERS: dict[str, Any] = {
         "An `ETag`: the range counts for this content only.",
         {"type": "string"},
     ),
+    "IfNoneMatch": _header(
+        "If-None-Match",
+        "`ETag`s, or `*`: the bytes come only if their own is none of them.",
+        {"type": "string"},
+    ),
 }
 
 HEADERS: dict[str, Any] = {

@@ -32,7 +32,7 @@ class SearchResult(Response, kw_only=True):
     file_name: Annotated[str, Meta(description="The name of the file.")]
     score: Annotated[float, Meta(ge=0, le=1, description="How well it answers, 0 to 1.")]
     attributes: Annotated[
-        dict[str, str | float | bool], Meta(description="The attributes of the file.")
+        dict[str, str | int | float | bool], Meta(description="The attributes of the file.")
     ]
     content: Annotated[
         list[ResultText] | UnsetType, Meta(description="The passage, where it was asked for.")

@@ -34,6 +34,7 @@ DAY_S = 86400
 # What "auto" stands for, in tokens.
 AUTO = (800, 400)
 
+EXACT = 2**53  # from here on a float is not each whole number
 StoreName = Annotated[str, Meta(max_length=256, description="A name of at most 256 characters.")]
 StoreDescription = Annotated[
     str, Meta(max_length=512, description="What it is for, in at most 512 characters.")
@@ -304,8 +305,18 @@ class Settings(msgspec.Struct):
 
 
 stored_settings = msgspec.json.Decoder(Settings)
-_attributes = msgspec.json.Decoder(dict[str, str | float | bool])
+_attributes = msgspec.json.Decoder(dict[str, str | int | float | bool])
 _error = msgspec.json.Decoder(IndexingError)
+
+
+def stored_attributes(given: Attributes | None) -> str:
+    """Return attributes as they are kept: whole numbers without a fraction, as they were sent."""
+    return encode({name: _whole(value) for name, value in (given or {}).items()})
+
+
+def _whole(value: str | float | bool) -> str | float | bool:
+    is_whole = isinstance(value, float) and value.is_integer() and abs(value) < EXACT
+    return int(value) if is_whole else value
 
 
 def modified(settings: Settings, request: UpdateVectorStoreRequest) -> Settings:
