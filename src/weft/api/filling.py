@@ -16,9 +16,13 @@ from weft.wire.vector_stores import CreateVectorStoreFileRequest, Settings, cut
 
 
 def new_file(request: CreateVectorStoreFileRequest) -> NewFile:
-    """Return a file as it goes into a store."""
+    """Return a file as it goes into a store; what is not said stays, if the file is there."""
     return NewFile(
-        request.file_id, *cut(request.chunking_strategy), encode(request.attributes or {})
+        request.file_id,
+        *cut(request.chunking_strategy),
+        encode(request.attributes or {}),
+        keeps_cut=request.chunking_strategy is None,
+        keeps_attributes=request.attributes is None,
     )
 
 

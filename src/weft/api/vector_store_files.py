@@ -28,7 +28,7 @@ _POLL = ((b"openai-poll-after-ms", b"250"),)
 
 
 async def create_vector_store_file(call: Call[CreateVectorStoreFileRequest]) -> Answer:
-    """Begin to index a file. One that is there stays as it is, unless its settings are others.
+    """Begin to index a file. One that is there stays as it is, unless it comes with other settings.
 
     Raises: NotFound for the store; BadRequest when it has expired, or for the file.
     Wire: POST /vector_stores/{vector_store_id}/files
@@ -51,6 +51,10 @@ async def create_vector_store_file(call: Call[CreateVectorStoreFileRequest]) -> 
     was = await store.file(call.rooms.database, key)
     if was is not None:
         row = row._replace(created_at=was.created_at)
+        if file.keeps_cut:
+            row = row._replace(max_tokens=was.max_tokens, overlap_tokens=was.overlap_tokens)
+        if file.keeps_attributes:
+            row = row._replace(attributes=was.attributes)
         is_same = row == was._replace(status="in_progress", usage_bytes=0)
         if is_same and was.status in ("in_progress", "completed"):
             row = was

@@ -52,12 +52,17 @@ class FileRow(NamedTuple):
 
 
 class NewFile(NamedTuple):
-    """A file to put into a store, and how its text is cut."""
+    """A file to put into a store, and how its text is cut.
+
+    `keeps_cut` and `keeps_attributes`: if the store has the file, these of it stay as they are.
+    """
 
     file_id: str
     max_tokens: int
     overlap_tokens: int
     attributes: str
+    keeps_cut: bool = False
+    keeps_attributes: bool = False
 
 
 class BatchRow(NamedTuple):
