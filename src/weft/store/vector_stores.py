@@ -222,13 +222,6 @@ async def delete_file(database: Database, project: str, file_id: str, now: int) 
     )
 
 
-async def names(database: Database, project: str, file_ids: Iterable[str]) -> dict[str, str]:
-    """Return the names of those of the files that are there."""
-    params = {"project": project, "ids": json.dumps(list(file_ids))}
-    page = await database.page("file_names", params)
-    return dict(page.rows)
-
-
 async def file(database: Database, key: FileKey) -> FileRow | None:
     """Return a file in a store, or None."""
     row = await database.one("vector_store_file_get", key.params)
