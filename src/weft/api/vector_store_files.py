@@ -1,5 +1,8 @@
 """The files in vector stores, and batches of them."""
 
+import asyncio
+from collections.abc import Sequence
+
 from weft.api.call import Answer, Call
 from weft.api.filling import new_files, refused_store
 from weft.api.paging import PAGE_BYTES, Listing, answer_page
@@ -135,13 +138,20 @@ async def retrieve_vector_store_file_content(call: Call[None]) -> Answer:
     Wire: GET /vector_stores/{vector_store_id}/files/{file_id}/content
     """
     await _file(call)
+    passages = await chunks.texts_of(call.rooms.database, _key(call))
+    # It may be 20 million characters: not on the loop.
+    return Answer(await asyncio.to_thread(_content, passages))
+
+
+def _content(passages: Sequence[tuple[int, int, str]]) -> str:
+    """Return the wire form of a text that was cut into passages, (start, end, text)."""
     text, at = "", 0
-    for start, end, piece in await chunks.texts_of(call.rooms.database, _key(call)):
+    for start, end, piece in passages:
         # What a passage shares with the one before it stands there once; between them is a blank.
         text += piece[at - start :] if start < at else f"{' ' * bool(text)}{piece}"
         at = max(at, end)
     data = [FileText(text)] if text else []
-    return Answer(encode(VectorStoreFileContentResponse(data=data)))
+    return encode(VectorStoreFileContentResponse(data=data))
 
 
 # --- batches ------------------------------------------------------------------------------------
