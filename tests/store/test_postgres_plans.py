@@ -17,7 +17,10 @@ NAMES = sorted(statements(DIALECT))
 FILLING = Path(__file__).with_name("filling.sql")
 WALKS = {"Seq Scan", "Bitmap Heap Scan", "Sort", "Incremental Sort", "Materialize"}
 
-QUEUE = {"worker_standing", "worker_clear", "job_clear", "job_drop", "run_unattended"}
+QUEUE = {
+    *("worker_standing", "worker_clear", "job_clear", "job_drop"),
+    *("run_unattended", "vector_store_file_unattended"),
+}
 
 # What may be walked whole, and why.
 WALKED = {
@@ -38,11 +41,14 @@ WALKED = {
     ("sweep_next_chunk_file", "Index Only Scan of chunk_garbage"): "its first row",
     ("sweep_next_chunk_store", "Index Only Scan of chunk_store_garbage"): "its first row",
     ("vector_store_file_queue", "Index Scan of vector_store_file"): "the index holds nothing else",
+    ("vector_store_file_unattended", "Index Scan of vector_store_file"): "the same",
+    ("vector_store_file_enqueue", "Sort"): "the files that were added",
     ("chunk_search_text", "Sort"): "a ranking looks at all that match",
     ("chunk_search_vector", "Sort"): "the same",
     ("files_exist", "Sort"): "the files that are named",
     # Until the rows have been counted, what is to be indexed seems to be next to nothing.
     ("vector_store_stop", "Index Scan of vector_store_file"): "what is to be indexed",
+    ("vector_store_file_enqueue", "Index Scan of vector_store_file"): "the same",
     ("vector_store_file_job", "Index Scan of vector_store_file"): "the same",
     ("vector_store_file_claim", "Index Scan of vector_store_file"): "the same",
     ("vector_store_file_fence", "Index Scan of vector_store_file"): "the same",

@@ -34,6 +34,7 @@ WALKED = {
     ("run_event_stands_at", "SCAN CONSTANT ROW"): "the same",
     ("run_step_insert", "SCAN CONSTANT ROW"): "the same",
     ("job_enqueue", "SCAN CONSTANT ROW"): "the same",
+    ("vector_store_file_enqueue", "SCAN CONSTANT ROW"): "the same",
     ("vector_store_file_add", "SCAN wanted VIRTUAL TABLE INDEX 1:"): "the files that are added",
     ("file_batch_add", "SCAN wanted VIRTUAL TABLE INDEX 1:"): "the same",
     ("vector_store_file_still_in", "SCAN CONSTANT ROW"): "a SELECT without a table",

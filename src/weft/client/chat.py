@@ -100,7 +100,7 @@ class Chat:
                     run = event.run or run
                     _show_event(event)
             except KeyboardInterrupt:
-                print("\n  (stopped)")
+                print("\n  (stopped)", flush=True)
                 if run is not None:
                     self._cancel(run)
                 return None

@@ -53,7 +53,7 @@ SELECT 1 FROM blob WHERE sha256 = :sha256;
 UPDATE blob_orphan SET remove_at = 0 WHERE remove_at > 0;
 
 -- name: vector_store_file_enqueue
--- Likewise.
+-- Nor is there one for files that are to be indexed.
 SELECT 1;
 
 -- name: vector_store_file_add
