@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from weft import __version__
 
@@ -85,6 +85,19 @@ def _parser() -> argparse.ArgumentParser:
         "--database-url", metavar="URL", help="or in PostgreSQL: postgresql://USER:PASSWORD@HOST/DB"
     )
 
+    _add_serving(commands, folder)
+    _add_keys(commands, folder)
+    _add_care(commands, folder)
+    from weft.client import terminal
+
+    terminal.register(commands)
+    return parser
+
+
+_Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+
+def _add_serving(commands: _Commands, folder: argparse.ArgumentParser) -> None:
     serve = commands.add_parser("serve", parents=[folder], help="run the server")
     serve.add_argument("--host", help="the address to listen on (127.0.0.1)")
     serve.add_argument("--port", type=int, help="the port (8000); 0 takes a free one")
@@ -122,9 +135,8 @@ def _parser() -> argparse.ArgumentParser:
     worker.add_argument("--log-level", choices=LEVELS)
     worker.set_defaults(act=_work)
 
-    migrate = commands.add_parser("migrate", parents=[folder], help="bring the database up to date")
-    migrate.set_defaults(act=_migrate)
 
+def _add_keys(commands: _Commands, folder: argparse.ArgumentParser) -> None:
     keys = commands.add_parser("keys", help="create, list and revoke API keys")
     keys.set_defaults(act=lambda _: _help(keys))
     actions = keys.add_subparsers(metavar="ACTION", title="actions")
@@ -137,6 +149,12 @@ def _parser() -> argparse.ArgumentParser:
     revoke = actions.add_parser("revoke", parents=[folder], help="make a key useless within 5 s")
     revoke.add_argument("id", help="the id that 'weft keys list' shows")
     revoke.set_defaults(act=_revoke_key)
+
+
+def _add_care(commands: _Commands, folder: argparse.ArgumentParser) -> None:
+    """Add what looks after a database."""
+    migrate = commands.add_parser("migrate", parents=[folder], help="bring the database up to date")
+    migrate.set_defaults(act=_migrate)
 
     backup = commands.add_parser(
         "backup", parents=[folder], help="copy the database to a file, and its files beside it"
@@ -156,11 +174,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     doctor.add_argument("--model", metavar="NAME", help="also ask this model")
     doctor.set_defaults(act=_doctor)
-
-    from weft.client import terminal
-
-    terminal.register(commands)
-    return parser
 
 
 def _help(parser: argparse.ArgumentParser) -> int:

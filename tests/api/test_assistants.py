@@ -138,6 +138,33 @@ def test_a_tool_comes_back_with_every_default_written_out(
 
 
 @pytest.mark.parametrize(
+    ("weights", "code"),
+    [
+        ({"embedding_weight": 1, "text_weight": -1}, "decimal_below_min_value"),
+        ({"embedding_weight": 1e308, "text_weight": 1e308}, "decimal_above_max_value"),
+    ],
+)
+def test_weights_of_which_no_mean_can_be_made_are_refused(
+    api: Api, weights: dict[str, float], code: str
+) -> None:
+    """A run that searches with them could never end."""
+    tool = {"type": "file_search", "file_search": {"ranking_options": {"hybrid_search": weights}}}
+    status, error = api.error("POST", "/assistants", {"model": "demo", "tools": [tool]})
+    assert (status, error["code"]) == (400, code)
+    assert error["param"].startswith("tools[0].file_search.ranking_options.hybrid_search.")
+
+
+def test_a_store_is_made_with_10_000_files_at_most(api: Api) -> None:
+    """Those that are there are not even looked for."""
+    helper = {"file_ids": ["file-none"] * 10_001}
+    body = {"tool_resources": {"file_search": {"vector_stores": [helper]}}}
+    for path, more in (("/threads", {}), ("/assistants", {"model": "demo"})):
+        status, error = api.error("POST", path, {**body, **more})
+        assert (status, error["code"]) == (400, "array_above_max_length")
+        assert error["param"] == "tool_resources.file_search.vector_stores[0].file_ids"
+
+
+@pytest.mark.parametrize(
     ("tools", "given", "shown"),
     [
         ([], None, {}),

@@ -334,6 +334,20 @@ def test_the_tool_resources_of_the_run_go_ahead_of_those_of_its_thread(
     assert thread["tool_resources"] == (of_the_run or own)
 
 
+def test_a_tool_that_the_run_brings_nothing_for_keeps_what_the_thread_brings(
+    api: Api, files: list[str]
+) -> None:
+    store = api.ok("POST", "/vector_stores", {})["id"]
+    for_code = {"code_interpreter": {"file_ids": files[:1]}}
+    for_search = {"file_search": {"vector_store_ids": [store]}}
+    for own, of_the_run in ((for_code, for_search), (for_search, for_code)):
+        given = {"messages": [USER], "tool_resources": own}
+        body = {"assistant_id": a_demo(api), "thread": given, "tool_resources": of_the_run}
+        run = api.ok("POST", "/threads/runs", body)
+        thread = api.ok("GET", f"/threads/{run['thread_id']}")
+        assert thread["tool_resources"] == {**for_code, **for_search}
+
+
 def test_a_thread_without_messages_runs_if_the_assistant_has_instructions(api: Api) -> None:
     run = api.ok("POST", "/threads/runs", {"assistant_id": a_demo(api, instructions="Greet.")})
     assert at_rest(api, run)["status"] == "completed"

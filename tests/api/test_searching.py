@@ -8,7 +8,7 @@ from tests.api.making import a_thread, an_assistant
 from tests.api.running import DEMO, a_demo, a_run, at_rest, steps_of
 from tests.api.storing import a_file, a_store, an_indexed_store, found, wait_for_index
 from tests.harness import Api
-from weft.wire.vector_search import MAX_DEPTH
+from weft.wire.vector_search import MAX_DEPTH, MAX_VALUES
 
 SEARCH = [{"type": "file_search"}]
 
@@ -81,6 +81,28 @@ def test_conditions_may_be_nested_so_deep_and_no_deeper(api: Api) -> None:
         )
         assert (status, error["code"]) == (400, "invalid_value")
         assert "nested" in error["message"]
+
+
+def test_conditions_compare_with_so_many_values_and_no_more(api: Api) -> None:
+    """However they are put: more would keep a processor busy for each of thousands of files."""
+    store = of_years(api)
+    for count, is_lawful in ((MAX_VALUES, True), (MAX_VALUES + 1, False)):
+        wanted = range(2020, 2020 + count)
+        single = [compare("eq", "year", year) for year in wanted]
+        halves = [compare("in", "year", [*wanted[::2]]), compare("in", "year", [*wanted[1::2]])]
+        for condition in (
+            {"type": "or", "filters": single},
+            {"type": "or", "filters": halves},
+            compare("in", "year", [*wanted]),
+        ):
+            if is_lawful:
+                assert years(api, store, condition) == {*range(2020, 2026)}
+                continue
+            status, error = api.error(
+                "POST", f"/vector_stores/{store}/search", {"query": "wool", "filters": condition}
+            )
+            assert (status, error["code"], error["param"]) == (400, "invalid_value", "filters")
+            assert "more than 1,000 values" in error["message"]
 
 
 def test_conditions_without_end_are_refused_like_any_body_that_is_no_good(api: Api) -> None:

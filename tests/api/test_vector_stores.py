@@ -142,7 +142,10 @@ def test_a_batch_takes_files_alike_or_each_with_its_settings(api: Api) -> None:
     other = api.ok("POST", batches, {"files": files})
     wait_for_index(api, store)
     listed = everything(api, f"{batches}/{other['id']}/files", order="asc", limit=1)
-    assert [(each["id"], each["attributes"]) for each in listed] == [(two, {"b": "2"}), (one, {})]
+    assert [(each["id"], each["attributes"]) for each in listed] == [
+        (two, {"b": "2"}),
+        (one, {"a": 1.0}),
+    ]
     assert api.ok("GET", f"{batches}/{alike['id']}")["file_counts"] == counts(completed=2)
     assert api.ok("POST", f"{batches}/{other['id']}/cancel")["status"] == "completed"
     for body, param in (({}, "file_ids"), ({"file_ids": [one], "files": files}, "files")):

@@ -17,9 +17,10 @@ from tests.engine.library import (
 )
 from tests.engine.scripts import Gate, called, ending, text
 from weft.domain.errors import BadRequest
-from weft.engine.searching import MAX_ROUNDS
+from weft.engine.searching import MAX_ROUNDS, queries_in
 from weft.llm.model import TextDelta
 from weft.store.runs import RunKey
+from weft.wire.vector_search import MAX_QUERIES
 
 pytestmark = pytest.mark.anyio
 
@@ -221,6 +222,14 @@ async def test_a_search_for_nothing_is_told_to_the_model(house: House, arguments
     assert (await house.rest(key))["status"] == "completed"
     told = house.models.scripted.requests[-1].messages[-1]
     assert "needs a query" in str(told.content)
+
+
+def test_of_all_that_a_model_asks_at_once_only_so_much_is_searched() -> None:
+    """A model that was led astray may ask without end: each query costs the server a search."""
+    arguments = json.dumps({"queries": ["loom " * 10_000, *map(str, range(1000))]})
+    queries = queries_in(arguments)
+    assert len(queries) == MAX_QUERIES
+    assert max(map(len, queries)) == 4096
 
 
 async def test_a_model_that_searches_on_and_on_has_to_answer(house: House) -> None:

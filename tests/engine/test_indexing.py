@@ -254,6 +254,27 @@ async def test_a_file_that_comes_again_is_indexed_anew_only_with_other_settings(
     assert await found(house, store_id) == [LOOM]
 
 
+async def test_a_file_that_comes_again_keeps_what_is_not_said_of_it(house: House) -> None:
+    """In particular when a message brings it: nobody says anything of attributes there."""
+    file = await put_file(house, LOOM)
+    store_id = await a_store(house)
+    body = {"file_id": file, "attributes": {"year": 1804.0}}
+    await on_store(house, "createVectorStoreFile", store_id, body)
+    await indexed(house, store_id)
+    again = await on_store(house, "createVectorStoreFile", store_id, {"file_id": file})
+    assert (again["status"], again["attributes"]) == ("completed", {"year": 1804.0})
+    attachment = {"file_id": file, "tools": [{"type": "file_search"}]}
+    resources = {"file_search": {"vector_store_ids": [store_id]}}
+    thread = await house.post("createThread", tool_resources=resources)
+    message = {"role": "user", "content": "Read this.", "attachments": [attachment]}
+    await house.answer("createMessage", message, {}, {"thread_id": thread["id"]})
+    page = await on_store(house, "listVectorStoreFiles", store_id)
+    assert [(each["status"], each["attributes"]) for each in page["data"]] == [
+        ("completed", {"year": 1804.0})
+    ]
+    assert tries(house) == [(1, 0)]
+
+
 async def test_what_is_left_of_stores_is_swept(house: House) -> None:
     files = [await put_file(house, f"{LOOM} {number}", f"{number}.txt") for number in range(3)]
     store_id = await an_indexed_store(house, *files)

@@ -8,10 +8,10 @@ W = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
 A = "http://schemas.openxmlformats.org/drawingml/2006/main"
 
 
-def package(parts: Mapping[str, bytes | str]) -> bytes:
+def package(parts: Mapping[str, bytes | str], packed_by: int = zipfile.ZIP_DEFLATED) -> bytes:
     """A zip archive with these parts, compressed."""
     out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(out, "w", packed_by) as archive:
         for name, content in parts.items():
             archive.writestr(name, content)
     return out.getvalue()
@@ -22,10 +22,10 @@ def paragraphs(said: Iterable[str]) -> str:
     return "".join(f"<w:p><w:r><w:t>{text}</w:t></w:r></w:p>" for text in said)
 
 
-def docx(*said: str, before: str = "") -> bytes:
+def docx(*said: str, before: str = "", packed_by: int = zipfile.ZIP_DEFLATED) -> bytes:
     """A Word document with these paragraphs; `before` stands ahead of its root element."""
     body = f'{before}<w:document xmlns:w="{W}"><w:body>{paragraphs(said)}</w:body></w:document>'
-    return package({"word/document.xml": body})
+    return package({"word/document.xml": body}, packed_by)
 
 
 def pptx(*slides: str) -> bytes:

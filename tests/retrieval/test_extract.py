@@ -4,7 +4,11 @@ import asyncio
 import codecs
 import contextlib
 import os
+import re
 import resource
+import subprocess
+import sys
+import zipfile
 import zlib
 from collections.abc import Callable
 from contextlib import aclosing
@@ -313,9 +317,76 @@ async def test_a_reading_that_would_never_end_is_ended_with_whoever_asked(
         os.close(writer)
 
 
+def limits(pid: int) -> str:
+    """Return the limits of a process, a line for each."""
+    return Path(f"/proc/{pid}/limits").read_text()
+
+
 def environment(pid: int) -> list[str]:
     """Return the environment of a process, NAME=VALUE."""
     return Path(f"/proc/{pid}/environ").read_text().split("\0")
+
+
+TRIES = """
+import os, socket, subprocess, sys
+from weft.retrieval.reader import confine
+
+TRIED = [
+    lambda: open("/etc/passwd"),
+    lambda: open("/proc/self/environ"),
+    lambda: open("/dev/null", "w"),
+    lambda: os.listdir("/"),
+    lambda: socket.socket(socket.AF_INET),
+    lambda: socket.socket(socket.AF_UNIX),
+    lambda: subprocess.Popen(["true"]),
+]
+def works(act):
+    try:
+        act()
+    except OSError:
+        return False
+    return True
+
+before = sum(map(works, TRIED[:-1]))
+confine(sys.argv[1])
+print(before, sum(map(works, TRIED)), sys.stdin.buffer.read().decode())
+"""
+
+
+@pytest.mark.parametrize("ending", ["txt", "docx", "pdf"])
+def test_a_file_that_takes_the_process_over_reaches_no_file_no_network_and_no_program(
+    tmp_path: Path, ending: str
+) -> None:
+    """Of seven tries six would succeed beforehand (the last is not tried), and none afterwards."""
+    (tmp_path / "file").write_text("Over one.")
+    with (tmp_path / "file").open("rb") as file:
+        told = subprocess.run(
+            [sys.executable, "-c", TRIES, ending], stdin=file, capture_output=True, check=True
+        )
+    assert told.stdout == b"6 0 Over one.\n"
+
+
+async def test_the_process_that_reads_cannot_start_another(
+    tmp_path: Path, children: Children
+) -> None:
+    path = tmp_path / "file"
+    path.write_text("word and weft " * 1_000_000)
+    async with aclosing(passages_of(path, "a.txt", 100, 50)) as found:
+        await anext(found)
+        (pid,) = children()
+        told = limits(pid)
+    for name in ("processes", "open files", "file size", "core file size"):
+        assert re.search(f"^Max {name} +0 +0 ", told, re.MULTILINE), told
+
+
+async def test_a_damaged_document_is_the_files_fault_however_it_was_packed(tmp_path: Path) -> None:
+    for method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA):
+        whole = papers.docx("Over one, under one. " * 100, packed_by=method)
+        assert "under one" in await text_of(tmp_path, "a.docx", whole)
+        middle = whole.index(b"document.xml") + 40
+        damaged = whole[:middle] + bytes(byte ^ 0x55 for byte in whole[middle : middle + 40])
+        code, _ = await refusal(tmp_path, "a.docx", damaged + whole[middle + 40 :])
+        assert code == "invalid_file", method
 
 
 async def test_the_process_knows_no_settings_or_keys(tmp_path: Path, children: Children) -> None:

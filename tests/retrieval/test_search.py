@@ -214,6 +214,17 @@ async def test_several_stores_are_searched_as_one(shelf: Shelf) -> None:
     assert [(one.file_id, one.vector_store_id) for one in found] == [("a", "vs_a"), ("b", "vs_b")]
 
 
+async def test_a_passage_of_a_file_in_two_stores_is_one_result(shelf: Shelf) -> None:
+    """As when a thread and its assistant have the same file: it takes no other's place."""
+    for store in ("vs_a", "vs_b"):
+        for name, text in LOOMS.items():
+            await shelf.put(name, text, store=store, attributes={"in": store})
+    two = await shelf.ask("wool loom", stores=("vs_a", "vs_b"), limit=2)
+    assert [one.file_id for one in two] == await shelf.files("wool loom", limit=2)
+    assert len({one.file_id for one in two}) == 2
+    assert {one.vector_store_id for one in two} == {"vs_a"}  # the first that was named
+
+
 async def test_another_projects_stores_are_empty(shelf: Shelf, embedder: Embedder) -> None:
     await shelf.put("a", "wool", embedder=embedder)
     await shelf.put("b", "wool", project="other", embedder=embedder)

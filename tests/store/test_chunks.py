@@ -9,7 +9,7 @@ import pytest
 
 from tests.store.conformance import P
 from weft.store import chunks
-from weft.store.chunks import IMPACTS, FileKey, Index, NewChunk
+from weft.store.chunks import IMPACTS, MOST_CHUNKS, FileKey, Index, NewChunk
 from weft.store.database import Database, Refused
 
 pytestmark = pytest.mark.anyio
@@ -209,6 +209,14 @@ async def test_an_attempt_whose_place_was_taken_can_write_no_more(database: Data
         with pytest.raises(Refused):
             await database.write(late)
     assert await chunks.place_of(database, file, 1) is None
+
+
+async def test_a_file_has_no_chunks_where_those_of_the_next_file_stand(database: Database) -> None:
+    """The last number of its own is written; the one behind it would be another file's first."""
+    await put(database, key("file-a"), chunk(MOST_CHUNKS - 1, {"weft": 8}))
+    assert await texts(database, "weft") == ["weft"]
+    with pytest.raises(ValueError, match="at most 1,048,576 chunks"):
+        await put(database, key("file-b"), chunk(MOST_CHUNKS, {"weft": 8}))
 
 
 async def test_attributes_are_those_of_the_last_change(database: Database) -> None:

@@ -110,6 +110,21 @@ async def test_what_was_put_is_read_back_in_any_range(
         assert path.read_bytes() == data
 
 
+async def test_a_copy_of_a_buckets_file_has_no_name_that_a_dead_server_could_leave(
+    buckets: Buckets,
+) -> None:
+    bucket = Bucket(buckets.new_url())
+    sink = bucket.create("ab/abc")
+    sink.write(b"Over one.")
+    sink.finish()
+    with bucket.path("ab/abc") as path:
+        assert path.stat().st_nlink == 0
+        for _ in range(2):
+            assert path.read_bytes() == b"Over one."
+    with pytest.raises(FileNotFoundError), bucket.path("ab/none"):
+        pass
+
+
 async def test_the_same_bytes_lie_there_once_and_go_with_the_last_file(
     database: Database, contents: Contents, root: Root
 ) -> None:

@@ -146,6 +146,28 @@ async def test_a_file_that_is_there_is_left_alone_unless_there_is_a_reason(
     assert (await now(database)).usage_bytes == 0
 
 
+async def test_what_a_file_keeps_is_no_reason_to_index_it_anew(database: Database) -> None:
+    """Only of a file that is there: one that was taken out begins anew."""
+    await database.write((store.insert(P, "vs_a", NOW, None, "{}"),))
+    await database.write(store.add(P, "vs_a", [NewFile("file-a", 100, 50, '{"a":1}')], NOW))
+    await finish(database, "file-a")
+    key = FileKey(P, "vs_a", "file-a")
+    keeping = NewFile("file-a", 800, 400, "{}", keeps_cut=True, keeps_attributes=True)
+
+    async def added(file: NewFile) -> tuple[str, int, int, str]:
+        await database.write(store.add(P, "vs_a", [file], NOW + 5))
+        row = await store.file(database, key)
+        assert row is not None
+        return row.status, row.max_tokens, row.overlap_tokens, row.attributes
+
+    assert await added(keeping) == ("completed", 100, 50, '{"a":1}')
+    kept = ("in_progress", 100, 50, '{"b":1}')
+    assert await added(keeping._replace(keeps_attributes=False, attributes='{"b":1}')) == kept
+    assert await added(keeping._replace(keeps_cut=False)) == ("in_progress", 800, 400, '{"b":1}')
+    await database.write(store.remove(key, NOW + 6))
+    assert await added(keeping) == ("in_progress", 800, 400, "{}")
+
+
 async def test_counts_are_right_whatever_happens(database: Database) -> None:
     """A long life of a store, drawn by chance from a fixed beginning, against a count by hand."""
     chance = random.Random(5)  # noqa: S311  # no secret

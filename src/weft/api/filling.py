@@ -8,6 +8,7 @@ import msgspec
 from weft.api.call import Call
 from weft.domain.errors import BadRequest, NotFound, shown
 from weft.retrieval.extract import is_supported
+from weft.store import files as file_store
 from weft.store import vector_stores as store
 from weft.store.database import Write
 from weft.store.vector_stores import NewFile
@@ -21,9 +22,13 @@ from weft.wire.vector_stores import (
 
 
 def new_file(request: CreateVectorStoreFileRequest) -> NewFile:
-    """Return a file as it goes into a store."""
+    """Return a file as it goes into a store; what is not said stays, if the file is there."""
     return NewFile(
-        request.file_id, *cut(request.chunking_strategy), stored_attributes(request.attributes)
+        request.file_id,
+        *cut(request.chunking_strategy),
+        stored_attributes(request.attributes),
+        keeps_cut=request.chunking_strategy is None,
+        keeps_attributes=request.attributes is None,
     )
 
 
@@ -35,7 +40,7 @@ async def new_files(
     Raises: BadRequest for files that are not there, or that hold nothing to search.
     """
     found = {request.file_id: new_file(request) for request in requests}
-    names = await store.names(call.rooms.database, call.project, found)
+    names = await file_store.names(call.rooms.database, call.project, found) if found else {}
     missing = [file_id for file_id in found if file_id not in names]
     if missing:
         raise BadRequest.files_missing(missing)

@@ -125,10 +125,8 @@ async def create_thread_and_run(call: Call[CreateThreadAndRunRequest]) -> Answer
     if not run.instructions and not any(message.role == "user" for message in messages):
         raise _nothing_to_answer()
     metadata = given.metadata or {} if given else {}
-    refer_in_resources(call, request.tool_resources)
-    refer_in_resources(call, given.tool_resources if given else None)
-    resources = request.tool_resources or (given.tool_resources if given else None)
-    found, stores = await thread_resources(call, resources, messages, now)
+    refer_in_resources(call, request.resources)
+    found, stores = await thread_resources(call, request.resources, messages, now)
     thread = encode(
         ThreadObject(id=thread_id, created_at=now, metadata=metadata, tool_resources=found)
     )

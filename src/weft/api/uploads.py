@@ -107,15 +107,17 @@ async def cancel_upload(call: Call[None]) -> Answer:
 async def _parts(call: Call[CompleteUploadRequest], upload: Upload) -> list[Part]:
     """Return the parts in the order given; their sizes must add up."""
     there = await store.parts(call.rooms.database, call.project, upload.id)
+    named: dict[str, Part] = {}
     for index, part_id in enumerate(call.body.part_ids):
-        if part_id not in there or part_id in call.body.part_ids[:index]:
+        if part_id not in there or part_id in named:
             problem = "stands there twice" if part_id in there else "is no part of this upload"
             raise BadRequest(
                 f"Invalid 'part_ids[{index}]': '{shown(part_id)}' {problem}.",
                 param=f"part_ids[{index}]",
                 code="invalid_value",
             )
-    parts = [there[part_id] for part_id in call.body.part_ids]
+        named[part_id] = there[part_id]
+    parts = list(named.values())
     size = sum(part.bytes for part in parts)
     if size != upload.bytes:
         raise BadRequest(

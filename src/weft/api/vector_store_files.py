@@ -1,5 +1,8 @@
 """The files in vector stores, and batches of them."""
 
+import asyncio
+from collections.abc import Sequence
+
 from weft.api.call import Answer, Call
 from weft.api.filling import new_files, refused_store
 from weft.api.paging import PAGE_BYTES, Listing, answer_page
@@ -29,7 +32,7 @@ _POLL = ((b"openai-poll-after-ms", b"250"),)
 
 
 async def create_vector_store_file(call: Call[CreateVectorStoreFileRequest]) -> Answer:
-    """Begin to index a file. One that is there stays as it is, unless its settings are others.
+    """Begin to index a file. One that is there stays as it is, unless it comes with other settings.
 
     Raises: NotFound for the store; BadRequest when it has expired, or for the file.
     Wire: POST /vector_stores/{vector_store_id}/files
@@ -52,6 +55,10 @@ async def create_vector_store_file(call: Call[CreateVectorStoreFileRequest]) -> 
     was = await store.file(call.rooms.database, key)
     if was is not None:
         row = row._replace(created_at=was.created_at)
+        if file.keeps_cut:
+            row = row._replace(max_tokens=was.max_tokens, overlap_tokens=was.overlap_tokens)
+        if file.keeps_attributes:
+            row = row._replace(attributes=was.attributes)
         is_same = row == was._replace(status="in_progress", usage_bytes=0)
         if is_same and was.status in ("in_progress", "completed"):
             row = was
@@ -132,13 +139,20 @@ async def retrieve_vector_store_file_content(call: Call[None]) -> Answer:
     Wire: GET /vector_stores/{vector_store_id}/files/{file_id}/content
     """
     await _file(call)
+    passages = await chunks.texts_of(call.rooms.database, _key(call))
+    # It may be 20 million characters: not on the loop.
+    return Answer(await asyncio.to_thread(_content, passages))
+
+
+def _content(passages: Sequence[tuple[int, int, str]]) -> str:
+    """Return the wire form of a text that was cut into passages, (start, end, text)."""
     text, at = "", 0
-    for start, end, piece in await chunks.texts_of(call.rooms.database, _key(call)):
+    for start, end, piece in passages:
         # What a passage shares with the one before it stands there once; between them is a blank.
         text += piece[at - start :] if start < at else f"{' ' * bool(text)}{piece}"
         at = max(at, end)
     data = [FileText(text)] if text else []
-    return Answer(encode(VectorStoreFileContentResponse(data=data)))
+    return encode(VectorStoreFileContentResponse(data=data))
 
 
 # --- batches ------------------------------------------------------------------------------------

@@ -27,6 +27,7 @@ from weft.wire.runs import RunObject, ToolCalls, stored_step
 from weft.wire.search_calls import FileSearchToolCall, RankingUsed, SearchCall, SearchResult
 from weft.wire.threads import stored as stored_thread
 from weft.wire.tools import FileSearchTool, FunctionTool, ToolResources
+from weft.wire.vector_search import MAX_QUERIES
 
 NAME = "file_search"
 RESULTS = 20  # of a search whose tool sets no number
@@ -169,7 +170,8 @@ def queries_in(arguments: str) -> list[str]:
         return []
     asked = given.get("query", given.get("queries")) if isinstance(given, dict) else given
     said = [asked] if isinstance(asked, str) else asked if isinstance(asked, list) else []
-    return [each[:_QUERY_CHARACTERS] for each in said if isinstance(each, str) and each.strip()]
+    queries = [each[:_QUERY_CHARACTERS] for each in said if isinstance(each, str) and each.strip()]
+    return queries[:MAX_QUERIES]
 
 
 def told(call: FileSearchToolCall, row: SearchRow) -> str:

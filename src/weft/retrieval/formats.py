@@ -1,15 +1,16 @@
 """The text in a file of each kind that can be searched. Runs in the reader's process only.
 
-Every function yields the text in pieces. Whoever takes them stops at a limit, so that
-a small file that unpacks without end is given up, not unpacked.
+Every function takes the open file and yields its text in pieces. Whoever takes them stops
+at a limit, so that a small file that unpacks without end is given up, not unpacked. `prepare`
+goes first: nothing else can be opened while a file is read.
 """
 
 import codecs
 import re
 from collections.abc import Callable, Iterator, Mapping
 from html import unescape
-from pathlib import Path
-from typing import IO
+from lzma import LZMAError
+from typing import IO, BinaryIO
 from xml.parsers import expat
 from zipfile import BadZipFile, ZipFile
 from zlib import error as ZlibError  # noqa: N812  # it is a class
@@ -22,29 +23,40 @@ MOST_HTML_CHARS = 50_000_000
 MOST_PDF_PAGES = 10_000
 
 
+# Python loads a decoder when it is first asked for: text, and the names in a ZIP archive.
+_DECODERS = ("utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "cp437")
+
+
 class Invalid(Exception):
     """The file is not what its name says, or not readable; the message is for its owner."""
 
 
-def plain(path: Path) -> Iterator[str]:
+def prepare(ending: str) -> None:
+    """Load what reading files of this ending takes beyond what this module imports."""
+    for name in _DECODERS:
+        codecs.lookup(name)
+    if ending == "pdf":
+        import pypdfium2  # type: ignore[import-untyped]  # noqa: F401  # it has no types
+
+
+def plain(file: BinaryIO) -> Iterator[str]:
     """Read UTF-8 (ASCII too), or UTF-16 with a byte order mark."""
-    with path.open("rb") as file:
-        start = file.read(4)
-        file.seek(0)
-        is_utf_16 = start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-        encoding = "utf-16" if is_utf_16 else "utf-8-sig"
-        decoder = codecs.getincrementaldecoder(encoding)()
-        try:
-            while piece := file.read(PIECE_BYTES):
-                text = decoder.decode(piece)
-                if "\0" in text:
-                    raise Invalid("The file holds NUL bytes: it is no text.")
-                yield text
-            yield decoder.decode(b"", final=True)
-        except UnicodeDecodeError as fault:
-            raise Invalid(
-                "The file is not UTF-8, nor UTF-16 with a byte order mark. Save it as UTF-8."
-            ) from fault
+    start = file.read(4)
+    file.seek(0)
+    is_utf_16 = start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    encoding = "utf-16" if is_utf_16 else "utf-8-sig"
+    decoder = codecs.getincrementaldecoder(encoding)()
+    try:
+        while piece := file.read(PIECE_BYTES):
+            text = decoder.decode(piece)
+            if "\0" in text:
+                raise Invalid("The file holds NUL bytes: it is no text.")
+            yield text
+        yield decoder.decode(b"", final=True)
+    except UnicodeDecodeError as fault:
+        raise Invalid(
+            "The file is not UTF-8, nor UTF-16 with a byte order mark. Save it as UTF-8."
+        ) from fault
 
 
 # --- HTML -------------------------------------------------------------------------------------
@@ -62,10 +74,10 @@ _TAG = re.compile(r"</?([a-zA-Z][a-zA-Z0-9]*)|<[!?]")
 _IN_TAG = re.compile(r"[>\"']")
 
 
-def html(path: Path) -> Iterator[str]:
+def html(file: BinaryIO) -> Iterator[str]:
     """Read what a page shows, a line for each block."""
     pieces, left = [], MOST_HTML_CHARS
-    for piece in plain(path):
+    for piece in plain(file):
         pieces.append(piece)
         left -= len(piece)
         if left < 0:
@@ -130,16 +142,16 @@ _STRICT = {
 }
 
 
-def docx(path: Path) -> Iterator[str]:
+def docx(file: BinaryIO) -> Iterator[str]:
     """Read the paragraphs of a document, then its notes."""
-    with _package(path, "word/document.xml") as package:
+    with _package(file, "word/document.xml") as package:
         names = ["word/document.xml", "word/footnotes.xml", "word/endnotes.xml"]
         yield from _texts(package, [name for name in names if name in package.namelist()], _WORD)
 
 
-def pptx(path: Path) -> Iterator[str]:
+def pptx(file: BinaryIO) -> Iterator[str]:
     """Read the slides in the order of their numbers, each with its notes."""
-    with _package(path, "ppt/presentation.xml") as package:
+    with _package(file, "ppt/presentation.xml") as package:
         slides = _numbered(package, "ppt/slides/slide")
         notes = _numbered(package, "ppt/notesSlides/notesSlide")
         for number in sorted(slides):
@@ -147,9 +159,9 @@ def pptx(path: Path) -> Iterator[str]:
             yield from _texts(package, names, _SLIDE)
 
 
-def _package(path: Path, main: str) -> ZipFile:
+def _package(file: BinaryIO, main: str) -> ZipFile:
     try:
-        package = ZipFile(path)
+        package = ZipFile(file)
     except (BadZipFile, OSError, ValueError, NotImplementedError) as fault:
         raise Invalid(
             f"The file is no {_kind(main)} document: it is damaged, or encrypted."
@@ -172,6 +184,10 @@ def _numbered(package: ZipFile, start: str) -> dict[int, str]:
     return found
 
 
+# What damaged archives raise; RuntimeError: it is encrypted.
+_UNPACKING = (BadZipFile, OSError, EOFError, ValueError, RuntimeError, ZlibError, LZMAError)
+
+
 def _texts(package: ZipFile, names: list[str], space: str) -> Iterator[str]:
     left = MOST_XML_BYTES
     for name in names:
@@ -184,8 +200,7 @@ def _texts(package: ZipFile, names: list[str], space: str) -> Iterator[str]:
                     yield text
         except expat.ExpatError as fault:
             raise Invalid(f"The document is damaged: {name} is no XML ({fault}).") from fault
-        except (BadZipFile, OSError, EOFError, ValueError, RuntimeError, ZlibError) as fault:
-            # RuntimeError: it is encrypted.
+        except _UNPACKING as fault:
             raise Invalid(f"The document is damaged or encrypted: {name}: {fault}.") from fault
         yield "\n"
 
@@ -235,12 +250,12 @@ def _no_doctype(*_: object) -> None:
 # --- PDF --------------------------------------------------------------------------------------
 
 
-def pdf(path: Path) -> Iterator[str]:
+def pdf(file: BinaryIO) -> Iterator[str]:
     """Read the text of a PDF page by page. Pictures of text hold none."""
-    import pypdfium2  # type: ignore[import-untyped]  # it has no types
+    import pypdfium2
 
     try:
-        document = pypdfium2.PdfDocument(path)
+        document = pypdfium2.PdfDocument(file)
     except pypdfium2.PdfiumError as fault:
         if "password" in str(fault).lower() or "security" in str(fault).lower():
             raise Invalid("The PDF is encrypted. Save it without a password.") from fault
@@ -260,7 +275,7 @@ def pdf(path: Path) -> Iterator[str]:
 
 # --- all --------------------------------------------------------------------------------------
 
-Reader = Callable[[Path], Iterator[str]]
+Reader = Callable[[BinaryIO], Iterator[str]]
 
 READERS: dict[str, Reader] = {
     **dict.fromkeys(PLAIN, plain),

@@ -1,8 +1,9 @@
 """The process that reads one file: `python -m weft.retrieval.reader ENDING MAX OVERLAP < FILE`.
 
-It puts limits on itself before it opens anything, and writes frames to standard
-output: the length (four bytes, big-endian) and a MessagePack array of passages as
-they are found, at last an empty array, or the reason why there is nothing more.
+It puts limits on itself before it reads a byte: memory and time, and that it can open no
+file, no connection and no process from then on. It writes frames to standard output: the
+length (four bytes, big-endian) and a MessagePack array of passages as they are found, at
+last an empty array, or the reason why there is nothing more.
 """
 
 import os
@@ -11,13 +12,12 @@ import signal
 import sys
 import warnings
 from collections.abc import Iterator
-from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
 
 from weft.retrieval.chunking import chunks
-from weft.retrieval.formats import READERS, Invalid
+from weft.retrieval.formats import READERS, Invalid, prepare
 from weft.retrieval.passages import Failure, Frame, Passage
 from weft.retrieval.words import by_impact
 
@@ -35,11 +35,11 @@ class _TooMuch(Exception):
 
 def main(ending: str, max_tokens: int, overlap_tokens: int) -> None:
     """Read the file on standard input and write its passages."""
-    _limit_this_process()
+    confine(ending)
     warnings.simplefilter("ignore")
     out = sys.stdout.buffer
     try:
-        text = _whole(READERS[ending](Path("/dev/stdin")))
+        text = _whole(READERS[ending](sys.stdin.buffer))
         batch: list[Passage] = []
         for chunk in chunks(text, max_tokens, overlap_tokens):
             batch.append(Passage(chunk.text, chunk.start, chunk.end, by_impact(chunk.text)))
@@ -58,12 +58,17 @@ def main(ending: str, max_tokens: int, overlap_tokens: int) -> None:
         _write(out, Failure("invalid_file", "The file needs too much memory to be read."))
 
 
-def _limit_this_process() -> None:
+def confine(ending: str) -> None:
+    """Put this process's limits on it; what files of the ending need is loaded before."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_S, CPU_S))
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     os.nice(NICE)
+    prepare(ending)
+    # A file that takes the process over finds standard input and output, and nothing else.
+    resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0))
     # Whoever started it may be gone: then writing ends it, in silence.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
 

@@ -90,6 +90,7 @@ async def search(
 ) -> list[Found]:
     """Return at most `limit` passages of the stores that are the project's own, best first.
 
+    None comes twice because its file is in two of the stores.
     Several queries are one question said in several ways. An embeddings endpoint that fails is
     logged, and the ranking is full text alone then: a search always has an answer.
     `filters` as in `filters.holds`; a file that does not meet them takes nobody's place.
@@ -105,8 +106,13 @@ async def search(
         for chunk, score in (await _scored(places, query, ranking, depth)).items():
             scores[chunk] = max(score, scores.get(chunk, 0.0))
     best = sorted(scores, key=lambda chunk: (-scores[chunk], chunk))
-    kept = [chunk for chunk in best if scores[chunk] >= ranking.score_threshold][:limit]
-    return await _shown(places, stores, kept, scores)
+    kept = [chunk for chunk in best if scores[chunk] >= ranking.score_threshold]
+    shown = await _shown(places, stores, kept[: limit * len(stores)], scores)
+    # A file that is in several stores says the same in each.
+    told: dict[tuple[str, int, int], Found] = {}
+    for one in shown:
+        told.setdefault((one.file_id, one.start, one.end), one)
+    return list(told.values())[:limit]
 
 
 async def _files(index: Index, filters: Mapping[str, Any] | None) -> list[str] | None:

@@ -5,7 +5,6 @@ bucket's address is the setting `files_url`; keys, region and endpoint are what
 every S3 tool reads (`AWS_ACCESS_KEY_ID`, `AWS_REGION`, `AWS_ENDPOINT_URL`, ...).
 """
 
-import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -53,17 +52,14 @@ class Bucket:
 
     @contextmanager
     def path(self, location: str) -> Iterator[Path]:
-        """See `Blobs.path`: a copy that lasts as long as the block."""
+        """See `Blobs.path`: a copy that lasts as long as the block, and has no name to be left."""
         source = self.open(location)
-        handle, name = tempfile.mkstemp(prefix="weft-")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                at = 0
-                while piece := source.read(at, BLOCK_BYTES):
-                    at += file.write(piece)
-            yield Path(name)
-        finally:
-            Path(name).unlink()
+        with tempfile.TemporaryFile() as file:
+            at = 0
+            while piece := source.read(at, BLOCK_BYTES):
+                at += file.write(piece)
+            file.seek(0)
+            yield Path(f"/dev/fd/{file.fileno()}")
 
     def remove(self, location: str) -> None:
         """See `Blobs.remove`."""

@@ -108,7 +108,10 @@ def append(place: Place, chunks: Sequence[NewChunk]) -> Write:
     """Write the next chunks of an attempt.
 
     Guard: it was begun, is not published, and nobody took its place.
+    Raises: ValueError for more than a file may have: the next number is another file's.
     """
+    if chunks and chunks[-1].position >= MOST_CHUNKS:
+        raise ValueError(f"a file has at most {MOST_CHUNKS:,} chunks")
     grow = {"number": place.number, "count": len(chunks)}
     return (
         Statement("chunk_file_grow", grow, is_guard=True),

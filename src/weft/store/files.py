@@ -73,6 +73,13 @@ async def missing(database: Database, project: str, file_ids: Iterable[str]) -> 
     return list(dict.fromkeys(file_id for (file_id,) in page.rows))
 
 
+async def names(database: Database, project: str, file_ids: Iterable[str]) -> dict[str, str]:
+    """Return the names of those of the files that are there."""
+    params = {"project": project, "ids": json.dumps(list(file_ids))}
+    page = await database.page("file_names", params, is_long=True)
+    return dict(page.rows)
+
+
 async def get(database: Database, project: str, file_id: str) -> str | None:
     """Return the wire form of a file, or None."""
     row = await database.one("file_get", {"id": file_id, "project": project})

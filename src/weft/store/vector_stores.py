@@ -52,12 +52,17 @@ class FileRow(NamedTuple):
 
 
 class NewFile(NamedTuple):
-    """A file to put into a store, and how its text is cut."""
+    """A file to put into a store, and how its text is cut.
+
+    `keeps_cut` and `keeps_attributes`: if the store has the file, these of it stay as they are.
+    """
 
     file_id: str
     max_tokens: int
     overlap_tokens: int
     attributes: str
+    keeps_cut: bool = False
+    keeps_attributes: bool = False
 
 
 class BatchRow(NamedTuple):
@@ -215,13 +220,6 @@ async def delete_file(database: Database, project: str, file_id: str, now: int) 
         Statement("vector_store_file_forget", {**params, "now": now}),
         *removed,
     )
-
-
-async def names(database: Database, project: str, file_ids: Iterable[str]) -> dict[str, str]:
-    """Return the names of those of the files that are there."""
-    params = {"project": project, "ids": json.dumps(list(file_ids))}
-    page = await database.page("file_names", params)
-    return dict(page.rows)
 
 
 async def file(database: Database, key: FileKey) -> FileRow | None:

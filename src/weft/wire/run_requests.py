@@ -8,7 +8,12 @@ from weft.wire.assistants import Instructions, ReasoningEffort, ResponseFormat, 
 from weft.wire.messages import CreateMessageRequest
 from weft.wire.shapes import EXACT, ListQuery, Metadata, Query, Request
 from weft.wire.threads import CreateThreadRequest
-from weft.wire.tools import Tool, ToolResourcesModifyRequest
+from weft.wire.tools import (
+    FileSearchResourcesRequest,
+    Tool,
+    ToolResourcesModifyRequest,
+    ToolResourcesRequest,
+)
 
 MIN_TOKENS = 256
 
@@ -132,6 +137,21 @@ class CreateThreadAndRunRequest(RunSettings, kw_only=True):
 
     thread: CreateThreadRequest | None = None
     tool_resources: ToolResourcesModifyRequest | None = None
+
+    @property
+    def resources(self) -> ToolResourcesRequest | None:
+        """What the thread gets: for each tool what the run brings, else what the thread does."""
+        own = self.thread.tool_resources if self.thread else None
+        if not self.tool_resources:
+            return own
+        found = ToolResourcesRequest(own.code_interpreter, own.file_search) if own else None
+        found = found or ToolResourcesRequest()
+        if self.tool_resources.code_interpreter:
+            found.code_interpreter = self.tool_resources.code_interpreter
+        if self.tool_resources.file_search:
+            store_ids = self.tool_resources.file_search.vector_store_ids
+            found.file_search = FileSearchResourcesRequest(store_ids)
+        return found
 
 
 class ModifyRunRequest(Request):

@@ -16,6 +16,10 @@ from weft.wire.shapes import (
     refuse_deep,
 )
 
+MAX_HELPER_FILES = 10_000
+
+Weight = Annotated[float, Meta(ge=0, le=1000)]
+
 DEFAULT_RANKER: Literal["default_2024_08_21"] = "default_2024_08_21"
 
 
@@ -25,8 +29,8 @@ DEFAULT_RANKER: Literal["default_2024_08_21"] = "default_2024_08_21"
 class HybridSearch(Request):
     """The weights of the two ways to rank, as later versions of the service sent them."""
 
-    embedding_weight: Annotated[float, Meta(description="The weight of meaning.")]
-    text_weight: Annotated[float, Meta(description="The weight of words.")]
+    embedding_weight: Annotated[Weight, Meta(description="The weight of meaning, 0 to 1,000.")]
+    text_weight: Annotated[Weight, Meta(description="The weight of words, 0 to 1,000.")]
 
 
 class FileSearchRankingOptions(Request):
@@ -133,7 +137,10 @@ class StaticChunkingStrategyRequestParam(Request, tag_field="type", tag="static"
 class VectorStoreHelper(Request):
     """A vector store to make and attach in the same request."""
 
-    file_ids: Annotated[list[FileId] | None, Meta(description="The files to put into it.")] = None
+    file_ids: Annotated[
+        Annotated[list[FileId], Meta(max_length=MAX_HELPER_FILES)] | None,
+        Meta(description="The files to put into it, at most 10,000."),
+    ] = None
     chunking_strategy: Annotated[
         AutoChunkingStrategy | StaticChunkingStrategyRequestParam | None,
         Meta(description="How the files are cut; auto by default."),

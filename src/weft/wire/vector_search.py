@@ -1,6 +1,6 @@
 """Searching a vector store: what a client asks and reads."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NoReturn
 
 from msgspec import Meta
 
@@ -9,6 +9,7 @@ from weft.wire.shapes import Broken, Request, Response
 
 MAX_QUERIES = 32  # ways to say one question
 MAX_DEPTH = 8  # of filters within filters
+MAX_VALUES = 1000  # that a filter compares attributes with, all together
 
 Question = Annotated[str, Meta(min_length=1, max_length=4096)]
 Score = Annotated[float, Meta(ge=0, le=1)]
@@ -50,6 +51,13 @@ class Filter(Request):
         return 1 + max((inner.depth for inner in self.filters or ()), default=0)
 
     @property
+    def values(self) -> int:
+        """With how many values attributes are compared."""
+        if self.filters is not None:
+            return sum(inner.values for inner in self.filters)
+        return len(self.value) if isinstance(self.value, list) else 1
+
+    @property
     def plain(self) -> dict[str, Any]:
         """The condition as JSON has it, without what is not set."""
         if self.filters is not None:
@@ -89,19 +97,21 @@ class VectorStoreSearchRequest(Request):
     ranking_options: SearchRankingOptions | None = None
 
     def __post_init__(self) -> None:
-        if self.filters is not None and self.filters.depth > MAX_DEPTH:
-            raise Broken(
-                BadRequest(
-                    f"Invalid 'filters': nested more than {MAX_DEPTH} levels deep.",
-                    param="filters",
-                    code="invalid_value",
-                )
-            )
+        if self.filters is None:
+            return
+        if self.filters.depth > MAX_DEPTH:
+            _refuse_filters(f"nested more than {MAX_DEPTH} levels deep")
+        if self.filters.values > MAX_VALUES:
+            _refuse_filters(f"it compares with more than {MAX_VALUES:,} values")
 
     @property
     def queries(self) -> list[str]:
         """The ways in which the question is said."""
         return [self.query] if isinstance(self.query, str) else self.query
+
+
+def _refuse_filters(why: str) -> NoReturn:
+    raise Broken(BadRequest(f"Invalid 'filters': {why}.", param="filters", code="invalid_value"))
 
 
 class VectorStoreSearchResultContentObject(Response, tag_field="type", tag="text"):

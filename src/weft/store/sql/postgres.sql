@@ -77,17 +77,25 @@ JOIN file ON file.id = wanted.id AND file.project = :project AND file.deleted_at
 
 -- name: vector_store_file_add
 -- Puts files into a store, in the order of a JSON list. One that is there is left as it is, unless
--- it has to be indexed anew: it failed, was cancelled, or comes with other settings. Whoever is
--- indexing it then is out of the race.
+-- it has to be indexed anew: it failed, was cancelled, or comes with other settings (those that it
+-- keeps are none). Whoever is indexing it then is out of the race.
 INSERT INTO vector_store_file (vector_store_id, project, file_id, created_at, position, status,
                                max_tokens, overlap_tokens, attributes)
 SELECT :vector_store_id, :project, wanted.value ->> 'file_id', :now,
        wanted.place + coalesce((SELECT max(position) FROM vector_store_file
                                 WHERE vector_store_id = :vector_store_id
                                   AND project = :project AND created_at = :now), 0),
-       'in_progress', CAST(wanted.value ->> 'max_tokens' AS bigint),
-       CAST(wanted.value ->> 'overlap_tokens' AS bigint), wanted.value ->> 'attributes'
+       'in_progress',
+       coalesce(CASE WHEN wanted.value ->> 'keeps_cut' = 'true' THEN had.max_tokens END,
+                CAST(wanted.value ->> 'max_tokens' AS bigint)),
+       coalesce(CASE WHEN wanted.value ->> 'keeps_cut' = 'true' THEN had.overlap_tokens END,
+                CAST(wanted.value ->> 'overlap_tokens' AS bigint)),
+       coalesce(CASE WHEN wanted.value ->> 'keeps_attributes' = 'true' THEN had.attributes END,
+                wanted.value ->> 'attributes')
 FROM json_array_elements(CAST(:files AS json)) WITH ORDINALITY AS wanted (value, place)
+LEFT JOIN vector_store_file AS had
+  ON had.vector_store_id = :vector_store_id AND had.project = :project
+  AND had.file_id = wanted.value ->> 'file_id' AND had.deleted_at IS NULL
 ON CONFLICT (vector_store_id, project, file_id) DO UPDATE
 SET created_at = CASE WHEN vector_store_file.deleted_at IS NULL
                       THEN vector_store_file.created_at ELSE excluded.created_at END,

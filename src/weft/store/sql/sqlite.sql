@@ -58,17 +58,25 @@ SELECT 1;
 
 -- name: vector_store_file_add
 -- Puts files into a store, in the order of a JSON list. One that is there is left as it is, unless
--- it has to be indexed anew: it failed, was cancelled, or comes with other settings. Whoever is
--- indexing it then is out of the race.
+-- it has to be indexed anew: it failed, was cancelled, or comes with other settings (those that it
+-- keeps are none). Whoever is indexing it then is out of the race.
 INSERT INTO vector_store_file (vector_store_id, project, file_id, created_at, position, status,
                                max_tokens, overlap_tokens, attributes)
 SELECT :vector_store_id, :project, wanted.value ->> 'file_id', :now,
        wanted.key + 1 + coalesce((SELECT max(position) FROM vector_store_file
                                   WHERE vector_store_id = :vector_store_id
                                     AND project = :project AND created_at = :now), 0),
-       'in_progress', wanted.value ->> 'max_tokens', wanted.value ->> 'overlap_tokens',
-       wanted.value ->> 'attributes'
+       'in_progress',
+       coalesce(CASE WHEN wanted.value ->> 'keeps_cut' THEN had.max_tokens END,
+                wanted.value ->> 'max_tokens'),
+       coalesce(CASE WHEN wanted.value ->> 'keeps_cut' THEN had.overlap_tokens END,
+                wanted.value ->> 'overlap_tokens'),
+       coalesce(CASE WHEN wanted.value ->> 'keeps_attributes' THEN had.attributes END,
+                wanted.value ->> 'attributes')
 FROM json_each(:files) AS wanted
+LEFT JOIN vector_store_file AS had
+  ON had.vector_store_id = :vector_store_id AND had.project = :project
+  AND had.file_id = wanted.value ->> 'file_id' AND had.deleted_at IS NULL
 WHERE 1
 ON CONFLICT (vector_store_id, project, file_id) DO UPDATE
 SET created_at = CASE WHEN vector_store_file.deleted_at IS NULL
