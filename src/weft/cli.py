@@ -26,9 +26,10 @@ examples:
   weft help create_thread                what it takes and gives
 
 Settings come from weft.toml in the working directory (or the file named by
-WEFT_CONFIG), then from the environment (WEFT_PORT for --port, and so on; models, files and
-vectors have no flag: WEFT_MODEL_URL, WEFT_FILES_URL, WEFT_EMBEDDINGS_URL and more, see
-docs/start.md), then from the flags. The commands chat and call read WEFT_BASE_URL and WEFT_API_KEY.
+WEFT_CONFIG), then from WEFT_HOST, WEFT_PORT, WEFT_DATA_DIR, WEFT_DATABASE_URL,
+WEFT_INSECURE, WEFT_MAX_BODY_BYTES and WEFT_LOG_LEVEL, then from the flags. Models, the bytes
+of files and vectors have no flag: WEFT_MODEL_URL, WEFT_FILES_URL, WEFT_EMBEDDINGS_URL and more
+in docs/start.md. The commands chat and call read WEFT_BASE_URL and WEFT_API_KEY.
 """
 
 LEVELS = ["debug", "info", "warning", "error"]
