@@ -1,67 +1,48 @@
-"""What an object takes on PostgreSQL: `python -m bench.sizes`.
+"""What an object takes on each database: `python -m bench.sizes`.
 
-Bytes on the disk, and processor time of the node and of the database.
-docs/scaling.md computes from these figures what an installation needs.
+Bytes on the disk, and processor time of the node and of the database. It writes them into
+docs/scaling.md, with what `bench.sizing` computes from them.
 """
 
 import asyncio
-import os
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, NamedTuple
+from typing import Any
 
+import apsw
 import httpx2
 import psycopg
+from psycopg.sql import SQL, Composed, Identifier, Literal
 from tests.postgres import Cluster, cluster
 
 from bench.model_server import Speech
 from bench.process import MODEL, WEFT, Process
+from bench.sizing import Cost, Figures, write
+from bench.usage import database_s
 
 AT_ONCE = 32
 THREADS, MESSAGES, READS, RUNS = 4000, 12_000, 8000, 400
-SPEECH = Speech(tokens=100, interval_us=20_000)
 QUESTION = "How does the loom keep the weft straight when the warp is uneven? " * 6  # 396 bytes
-TABLES = {
-    "thread": ("thread", "thread_metadata"),
-    "message": ("message",),
-    "run": ("run", "run_step"),
-    "log of a run": ("run_event",),
-}
+# A run's own cost shows in the first; that of a token in what the others take beyond it.
+ONE = Speech(tokens=1, interval_us=0)
+SLOW = Speech(tokens=100, interval_us=20_000)
+FAST = Speech(tokens=100, interval_us=4000)
+OBJECTS = {"thread": ("thread", "thread_metadata"), "message": ("message",)}
+OF_RUNS = {"run": ("run", "run_step"), "row": ("run_event",)}
 
 Act = Callable[[int], Awaitable[Any]]
 
 
-class Cost(NamedTuple):
-    """Processor time of one operation, in microseconds."""
-
-    node_us: float
-    database_us: float
-
-
-def _ticks(pid: int, *, with_children: bool) -> int:
-    stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-    return sum(map(int, stat[11 : 15 if with_children else 13]))
-
-
-def database_s(server: Cluster) -> float:
-    """Return the processor time of PostgreSQL: of those that live, and of those that ended."""
-    assert server.process is not None
-    main = server.process.pid
-    children = Path(f"/proc/{main}/task/{main}/children").read_text(encoding="ascii").split()
-    ticks = _ticks(main, with_children=True)
-    ticks += sum(_ticks(int(child), with_children=False) for child in children)
-    return ticks / os.sysconf("SC_CLK_TCK")
-
-
 class Bench:
-    """One node on one database."""
+    """One node on one database, SQLite if it is no server."""
 
-    def __init__(self, node: Process, server: Cluster, client: httpx2.AsyncClient) -> None:
+    def __init__(self, node: Process, server: Cluster | None, client: httpx2.AsyncClient) -> None:
         self._node = node
         self._server = server
         self._client = client
+        self._threads: list[str] = []
 
     async def ask(self, method: str, path: str, body: Any = None) -> Any:
         """Send one request, which must succeed."""
@@ -73,82 +54,154 @@ class Bench:
         """Send one request and read the stream that answers it."""
         async with self._client.stream("POST", path, json=body) as answer:
             assert answer.status_code == 200, await answer.aread()
-            async for _ in answer.aiter_raw():
-                pass
+            received = b"".join([piece async for piece in answer.aiter_raw()])
+        assert b"event: thread.run.completed" in received
+
+    def spent(self) -> tuple[float, float]:
+        """Return the processor time so far, in seconds: of the node and of its server."""
+        return self._node.cpu_s(), 0.0 if self._server is None else database_s(self._server)
 
     async def measured(self, count: int, act: Act) -> Cost:
         """Act so often, some at once, and return what it took."""
-        await act(0)
-        numbers: Iterator[int] = iter(range(1, count + 1))
-        before = (self._node.cpu_s(), database_s(self._server))
+        numbers: Iterator[int] = iter(range(count))
+        before = self.spent()
 
         async def some() -> None:
             for number in numbers:
                 await act(number)
 
         await asyncio.gather(*(some() for _ in range(AT_ONCE)))
-        after = (self._node.cpu_s(), database_s(self._server))
+        after = self.spent()
         return Cost(*((b - a) / count * 1e6 for a, b in zip(before, after, strict=True)))
 
+    def _thread(self, number: int) -> str:
+        return f"/threads/{self._threads[number % THREADS]}"
 
-async def play(bench: Bench) -> dict[str, Cost]:
-    """Return the cost of each operation."""
-    threads: list[str] = []
+    async def requests(self) -> dict[str, Cost]:
+        """Return the cost of each operation that ends at once."""
 
-    async def create(_: int) -> None:
-        threads.append((await bench.ask("POST", "/threads", {"metadata": {"user": "u1"}}))["id"])
+        async def create(_: int) -> None:
+            body = {"metadata": {"user": "u1"}}
+            self._threads.append((await self.ask("POST", "/threads", body))["id"])
 
-    costs = {"create a thread": await bench.measured(THREADS, create)}
-    said = {"role": "user", "content": QUESTION}
+        async def append(number: int) -> None:
+            said = {"role": "user", "content": QUESTION}
+            await self.ask("POST", f"{self._thread(number)}/messages", said)
 
-    async def append(number: int) -> None:
-        await bench.ask("POST", f"/threads/{threads[number % THREADS]}/messages", said)
+        async def read(number: int) -> None:
+            await self.ask("GET", self._thread(number))
 
-    costs["append a message"] = await bench.measured(MESSAGES, append)
+        async def listed(number: int) -> None:
+            await self.ask("GET", f"{self._thread(number)}/messages")
 
-    async def read(number: int) -> None:
-        await bench.ask("GET", f"/threads/{threads[number % THREADS]}")
+        return {
+            "create": await self.measured(THREADS, create),
+            "append": await self.measured(MESSAGES, append),
+            "read": await self.measured(READS, read),
+            "list": await self.measured(READS, listed),
+        }
 
-    costs["read a thread"] = await bench.measured(READS, read)
+    async def runs(self, speech: Speech) -> Cost:
+        """Return the cost of a streamed run."""
+        assistant = (await self.ask("POST", "/assistants", {"model": speech.model}))["id"]
 
-    async def listed(number: int) -> None:
-        await bench.ask("GET", f"/threads/{threads[number % THREADS]}/messages")
+        async def run(number: int) -> None:
+            body = {"assistant_id": assistant, "stream": True}
+            await self.stream(f"{self._thread(number)}/runs", body)
 
-    costs["list its messages"] = await bench.measured(READS, listed)
-    assistant = (await bench.ask("POST", "/assistants", {"model": SPEECH.model}))["id"]
-
-    async def run(number: int) -> None:
-        body = {"assistant_id": assistant, "stream": True}
-        await bench.stream(f"/threads/{threads[number]}/runs", body)
-
-    costs[f"a streamed run of {SPEECH.tokens} tokens"] = await bench.measured(RUNS, run)
-    return costs
-
-
-def sizes(url: str, counts: dict[str, int]) -> dict[str, float]:
-    """Return the bytes of each kind of object, with its indexes."""
-    found = {}
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute("VACUUM FULL")
-        for kind, tables in TABLES.items():
-            taken = sum(_size(connection, table) for table in tables)
-            found[kind] = taken / counts[kind]
-    return found
+        return await self.measured(RUNS, run)
 
 
-def _size(connection: psycopg.Connection[Any], table: str) -> int:
-    row = connection.execute("SELECT pg_total_relation_size(%s::regclass)", (table,)).fetchone()
-    assert row is not None
-    return int(row[0])
+async def speak(bench: Bench, rows: Callable[[], int]) -> tuple[dict[str, Cost], dict[str, float]]:
+    """Return the cost of a run and its tokens, and the rows of the log that each speech leaves."""
+    costs = {}
+    await bench.runs(ONE)  # what is made at a first run is no run's cost
+    logged = {}
+    for name, speech in (("one", ONE), ("slow", SLOW), ("fast", FAST)):
+        before = rows()
+        costs[name] = await bench.runs(speech)
+        logged[name] = (rows() - before) / RUNS
+    for name, speech in (("slow", SLOW), ("fast", FAST)):
+        run, spoken = costs["one"], costs.pop(name)
+        extra = ((s - r) / (speech.tokens - 1) for s, r in zip(spoken, run, strict=True))
+        costs[f"{name} token"] = Cost(*extra)
+    return costs, logged
+
+
+class Postgres:
+    """What stands on a server of PostgreSQL."""
+
+    def __init__(self, server: Cluster) -> None:
+        self.server = server
+        self.settings = {"WEFT_DATABASE_URL": server.url, "WEFT_AUTO_MIGRATE": "true"}
+
+    def _ask(self, query: Composed) -> int:
+        with psycopg.connect(self.server.url) as connection:
+            row = connection.execute(query).fetchone()
+        assert row is not None
+        return int(row[0])
+
+    def pack(self) -> None:
+        """Give back what updates left behind."""
+        with psycopg.connect(self.server.url, autocommit=True) as connection:
+            connection.execute("VACUUM FULL")
+
+    def count(self, table: str) -> int:
+        """Return the rows of a table."""
+        return self._ask(SQL("SELECT COUNT(*) FROM {}").format(Identifier(table)))
+
+    def taken(self, table: str) -> int:
+        """Return the bytes of a table with its indexes."""
+        return self._ask(SQL("SELECT pg_total_relation_size({})").format(Literal(table)))
+
+
+class Sqlite:
+    """What stands in a file of SQLite."""
+
+    server = None
+
+    def __init__(self, folder: Path) -> None:
+        self._path = str(folder / "weft.db")
+        self.settings = {"WEFT_DATA_DIR": str(folder)}
+
+    def _ask(self, query: str, *values: str) -> Any:
+        with closing(apsw.Connection(self._path)) as connection:
+            return connection.execute(query, values).get
+
+    def pack(self) -> None:
+        """Give back what updates left behind."""
+        self._ask("VACUUM")
+
+    def count(self, table: str) -> int:
+        """Return the rows of a table."""
+        return int(self._ask(f'SELECT COUNT(*) FROM "{table}"'))  # noqa: S608  a name of ours
+
+    def taken(self, table: str) -> int:
+        """Return the bytes of a table with its indexes."""
+        return int(
+            self._ask(
+                "SELECT SUM(d.pgsize) FROM dbstat d JOIN sqlite_schema s ON s.name = d.name "
+                "WHERE s.tbl_name = ?",
+                table,
+            )
+        )
+
+
+def sizes(database: Postgres | Sqlite, kinds: Mapping[str, Sequence[str]]) -> dict[str, float]:
+    """Return the bytes of a row of each kind."""
+    database.pack()
+    return {
+        kind: sum(map(database.taken, tables)) / database.count(tables[0])
+        for kind, tables in kinds.items()
+    }
 
 
 @contextmanager
-def node_on(server: Cluster, folder: Path) -> Iterator[Process]:
+def node_on(database: Postgres | Sqlite, folder: Path) -> Iterator[Process]:
     """Start a model and a node."""
     with Process(MODEL, folder / "model.log") as model:
         settings = {
-            "WEFT_DATABASE_URL": server.url,
-            "WEFT_AUTO_MIGRATE": "true",
+            **database.settings,
             "WEFT_MODEL_URL": f"{model.address}/v1",
             "WEFT_LOG_LEVEL": "warning",
         }
@@ -156,41 +209,32 @@ def node_on(server: Cluster, folder: Path) -> Iterator[Process]:
             yield node
 
 
-async def measure(server: Cluster, node: Process) -> dict[str, Cost]:
+async def measure(database: Postgres | Sqlite, node: Process) -> Figures:
     """Play against a node."""
     limits = httpx2.Limits(max_connections=AT_ONCE)
     async with httpx2.AsyncClient(
         base_url=f"{node.address}/v1", timeout=60, limits=limits
     ) as client:
-        return await play(Bench(node, server, client))
+        bench = Bench(node, database.server, client)
+        costs = await bench.requests()
+        rows = sizes(database, OBJECTS)
+        spoken, logged = await speak(bench, lambda: database.count("run_event"))
+        return Figures(costs | spoken, logged, rows | sizes(database, OF_RUNS))
 
 
-def show(costs: dict[str, Cost], bytes_of: dict[str, float]) -> None:
-    """Print both tables."""
-    print("| operation | node, us of CPU | PostgreSQL, us of CPU |\n|---|---|---|")
-    for name, cost in costs.items():
-        print(f"| {name} | {cost.node_us:,.0f} | {cost.database_us:,.0f} |")
-    print("\n| object | bytes with indexes |\n|---|---|")
-    for kind, size in bytes_of.items():
-        print(f"| {kind} | {size:,.0f} |")
-
-
-def counts() -> dict[str, int]:
-    """Return how many of each kind were made, with those ahead of the measurement."""
-    return {
-        "thread": THREADS + 1,
-        "message": MESSAGES + 1 + RUNS + 1,
-        "run": RUNS + 1,
-        "log of a run": RUNS + 1,
-    }
+def figures(database: Postgres | Sqlite, folder: Path) -> Figures:
+    """Start everything and measure."""
+    with node_on(database, folder) as node:
+        return asyncio.run(measure(database, node))
 
 
 def main() -> None:
-    """Start everything, measure, print."""
+    """Measure on both databases, and write the page."""
     with TemporaryDirectory() as folder, cluster() as server:
-        with node_on(server, Path(folder)) as node:
-            costs = asyncio.run(measure(server, node))
-        show(costs, sizes(server.url, counts()))
+        small, large = Path(folder, "sqlite"), Path(folder, "postgresql")
+        small.mkdir()
+        large.mkdir()
+        write(figures(Sqlite(small), small), figures(Postgres(server), large))
 
 
 if __name__ == "__main__":

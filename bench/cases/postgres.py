@@ -14,8 +14,8 @@ from bench.process import Server
 from bench.relay import Relay, relay, run
 from bench.report import Result, Section, Target
 from bench.server import FLOOR
-from bench.sizes import database_s
 from bench.stage import Side, Stage, median, p50, p99, rate, ratio, say
+from bench.usage import database_s
 from weft.config import Settings
 from weft.main import copy_database
 from weft.wire.shapes import encode

@@ -27,8 +27,9 @@ examples:
 
 Settings come from weft.toml in the working directory (or the file named by
 WEFT_CONFIG), then from WEFT_HOST, WEFT_PORT, WEFT_DATA_DIR, WEFT_DATABASE_URL,
-WEFT_INSECURE, WEFT_MAX_BODY_BYTES and WEFT_LOG_LEVEL, then from the flags. The commands chat
-and call read WEFT_BASE_URL and WEFT_API_KEY.
+WEFT_INSECURE, WEFT_MAX_BODY_BYTES and WEFT_LOG_LEVEL, then from the flags. Models, the bytes
+of files and vectors have no flag: WEFT_MODEL_URL, WEFT_FILES_URL, WEFT_EMBEDDINGS_URL and more
+in docs/start.md. The commands chat and call read WEFT_BASE_URL and WEFT_API_KEY.
 """
 
 LEVELS = ["debug", "info", "warning", "error"]
@@ -37,6 +38,11 @@ started with --no-worker: start workers of their own when models should not shar
 requests. Any number may work on one PostgreSQL; when one dies, others take up its runs within ten
 seconds. A worker needs the settings of models (WEFT_MODEL_URL or [[models]]), as servers do.
 SIGTERM ends it in order: it takes no new run, and has five seconds for those it drives."""
+
+MIGRATE = """Bring the tables up to date. SQLite's are at each start; those of PostgreSQL want this
+once for all nodes, by a role that owns the database, ahead of the first node of a new version."""
+COPY = """Copy every row from SQLite to PostgreSQL or back, then compare both. Stop the servers
+first. The same command goes on where it was interrupted. The bytes of files stay where they are."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -153,17 +159,23 @@ def _add_keys(commands: _Commands, folder: argparse.ArgumentParser) -> None:
 
 def _add_care(commands: _Commands, folder: argparse.ArgumentParser) -> None:
     """Add what looks after a database."""
-    migrate = commands.add_parser("migrate", parents=[folder], help="bring the database up to date")
+    migrate = commands.add_parser(
+        "migrate", parents=[folder], help="bring the database up to date", description=MIGRATE
+    )
     migrate.set_defaults(act=_migrate)
 
     backup = commands.add_parser(
-        "backup", parents=[folder], help="copy the database to a file, and its files beside it"
+        "backup",
+        parents=[folder],
+        help="copy SQLite's database to a file, and its files beside it (PostgreSQL: pg_dump)",
     )
     backup.add_argument("file", type=Path, help="the file to write; it must not exist yet")
     backup.set_defaults(act=_backup)
 
     copy = commands.add_parser(
-        "copy", help="copy everything to another database; goes on where it was interrupted"
+        "copy",
+        help="copy everything to another database; goes on where it was interrupted",
+        description=COPY,
     )
     copy.add_argument("source", help="sqlite:///FOLDER or postgresql://USER:PASSWORD@HOST/DB")
     copy.add_argument("target", help="the same; an empty database")

@@ -75,6 +75,16 @@ def end_connections(url: str) -> int:
     )
 
 
+async def has_four(url: str) -> bool:
+    """Say whether the program has each of its connections: two for reads, writes, wake-ups."""
+    ((count,),) = ask(
+        url,
+        "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'weft'"
+        " AND datname = current_database()",
+    )
+    return bool(count == 4)
+
+
 async def until(is_so: Callable[[], Awaitable[bool]]) -> None:
     """Wait until something is so."""
     async with asyncio.timeout(PATIENCE_S):
@@ -170,7 +180,8 @@ async def test_what_is_read_at_one_moment_is_one_round_trip(
 async def test_connections_that_end_are_made_anew(database: Postgres, postgres_url: str) -> None:
     await database.write((thread("thread_a"),))
     for _ in range(3):
-        assert end_connections(postgres_url) == 4
+        await until(lambda: has_four(postgres_url))
+        end_connections(postgres_url)
         await until(lambda: serves(database))
         assert await threads.get(database, P, "thread_a") == "<thread_a>"
 
