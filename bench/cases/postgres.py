@@ -61,7 +61,7 @@ def against_floor(stage: Stage) -> Iterator[Result]:
     for kind in KINDS:
         folder, ids = folder_with_threads(stage, kind.threads(stage))
         with cluster() as database:
-            _copy(folder, database)
+            copied(folder, database)
             file = stage.requests(*kind.requests(ids))
             with Server(stage.new_path("data"), database_url=database.url) as server:
                 for prefix in ("", FLOOR):
@@ -70,7 +70,8 @@ def against_floor(stage: Stage) -> Iterator[Result]:
                     yield _measured(stage, kind, connections, server, file, database)
 
 
-def _copy(folder: Path, database: Cluster) -> None:
+def copied(folder: Path, database: Cluster) -> None:
+    """Copy the database of a folder to PostgreSQL."""
     copy_database(
         Settings(data_dir=str(folder)), Settings(database_url=database.url), lambda *_: None
     )
