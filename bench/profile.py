@@ -93,7 +93,8 @@ class _Run:
             database_url = None
             if self._is_on_postgres:
                 database = stack.enter_context(cluster())
-                copied(folder, database)
+                if folder.exists():  # else there is nothing to begin with
+                    copied(folder, database)
                 database_url = database.url
             server = stack.enter_context(Server(folder, command, database_url=database_url))
             load = play(
