@@ -1,4 +1,4 @@
-"""Where the time goes: `python -m bench profile [--request NAME] [--seconds N]`.
+"""Where the time goes: `python -m bench profile [--request NAME] [--seconds N] [--postgres]`.
 
 Samples the server with py-spy while it is under load and prints the functions
 that were on the stack most. Where py-spy is missing or may not look into other
@@ -14,9 +14,13 @@ import sys
 import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
+from tests.postgres import cluster
+
 from bench.cases.floor import KINDS
+from bench.cases.postgres import copied
 from bench.measure import play, wrk
 from bench.process import STOP_S, WITH_FLOOR, Server
 from bench.stage import FULL, Stage, say
@@ -37,10 +41,11 @@ def main(arguments: Sequence[str]) -> int:
     )
     parser.add_argument("--seconds", type=int, default=5)
     parser.add_argument("--connections", type=int, default=64)
+    parser.add_argument("--postgres", action="store_true", help="on PostgreSQL, not SQLite")
     parser.add_argument("--cprofile", action="store_true", help="do not try py-spy")
     chosen = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="weft-profile-") as name:
-        run = _Run(Path(name), chosen.request, chosen.seconds, chosen.connections)
+        run = _Run(Path(name), chosen)
         text = None if chosen.cprofile else run.under_py_spy()
         print(text or run.under_cprofile())
     return 0
@@ -49,11 +54,12 @@ def main(arguments: Sequence[str]) -> int:
 class _Run:
     """A server under load for some seconds, watched in one way or the other."""
 
-    def __init__(self, folder: Path, request: str, seconds: int, connections: int) -> None:
+    def __init__(self, folder: Path, chosen: argparse.Namespace) -> None:
         self._stage = Stage(folder, FULL, wrk())
-        self._request = request
-        self._seconds = seconds
-        self._connections = connections
+        self._request: str = chosen.request
+        self._seconds: int = chosen.seconds
+        self._connections: int = chosen.connections
+        self._is_on_postgres: bool = chosen.postgres
         self._out = folder / "profile"
 
     def under_py_spy(self) -> str | None:
@@ -83,7 +89,14 @@ class _Run:
     def _play(self, command: list[str]) -> None:
         folder, requests = KINDS[self._request].prepare(self._stage)
         file = self._stage.requests(*requests)
-        with Server(folder, command) as server:
+        with ExitStack() as stack:
+            database_url = None
+            if self._is_on_postgres:
+                database = stack.enter_context(cluster())
+                if folder.exists():  # else there is nothing to begin with
+                    copied(folder, database)
+                database_url = database.url
+            server = stack.enter_context(Server(folder, command, database_url=database_url))
             load = play(
                 self._stage.generator,
                 server,

@@ -32,6 +32,7 @@ CASES: dict[str, Case] = {
     "run-long-thread": long_threads.first_token,
     "run-latency": runs.latency,
     "postgres": postgres.against_floor,
+    "postgres-nodes": postgres.nodes,
     "postgres-runs": postgres.runs,
     "run-many": runs.many,
     "run-rate": runs.rate,

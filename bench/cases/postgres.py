@@ -2,6 +2,8 @@
 
 import statistics
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
@@ -61,7 +63,7 @@ def against_floor(stage: Stage) -> Iterator[Result]:
     for kind in KINDS:
         folder, ids = folder_with_threads(stage, kind.threads(stage))
         with cluster() as database:
-            _copy(folder, database)
+            copied(folder, database)
             file = stage.requests(*kind.requests(ids))
             with Server(stage.new_path("data"), database_url=database.url) as server:
                 for prefix in ("", FLOOR):
@@ -70,7 +72,8 @@ def against_floor(stage: Stage) -> Iterator[Result]:
                     yield _measured(stage, kind, connections, server, file, database)
 
 
-def _copy(folder: Path, database: Cluster) -> None:
+def copied(folder: Path, database: Cluster) -> None:
+    """Copy the database of a folder to PostgreSQL."""
     copy_database(
         Settings(data_dir=str(folder)), Settings(database_url=database.url), lambda *_: None
     )
@@ -116,6 +119,45 @@ def _measured(
         "Of the floor": str(of_floor),
     }
     return Result(SECTION, cells, of_floor.median, kind.targets.get(connections))
+
+
+NODES = Section(
+    "Two nodes beside one",
+    "64 connections to one server, then 32 to each of two on the same PostgreSQL, in turns, all "
+    "on the same machine: on two cores the nodes, PostgreSQL and the load share them.",
+)
+
+
+def nodes(stage: Stage) -> Iterator[Result]:
+    """Measure empty threads made through two nodes beside one."""
+    with ExitStack() as stack:
+        url = stack.enter_context(cluster()).url
+        one, other = (
+            stack.enter_context(Server(stage.new_path("node"), database_url=url)) for _ in range(2)
+        )
+        file = stage.requests(CREATE_EMPTY)
+        pool = stack.enter_context(ThreadPoolExecutor(2))
+        whole = stage.side(one, file, connections=64)
+        halves = [stage.side(node, file, connections=32) for node in (one, other)]
+
+        def both() -> Load:
+            first, second = pool.map(lambda half: half(), halves)
+            return Load(
+                first.requests + second.requests,
+                max(first.seconds, second.seconds),
+                max(first.p50_ms, second.p50_ms),
+                max(first.p99_ms, second.p99_ms),
+            )
+
+        both()
+        single, double = stage.in_turns("POST /threads, one node / two nodes", whole, both)
+        of_one = ratio(double, single, rate)
+        cells = {
+            "What": "POST /threads, empty: two nodes of one",
+            "Measured": f"{of_one}: {median(double, rate):,.0f} against "
+            f"{median(single, rate):,.0f} a second",
+        }
+        yield Result(NODES, cells, of_one.median, None)
 
 
 RUNS = Section(

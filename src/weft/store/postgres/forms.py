@@ -103,6 +103,7 @@ class Forms:
         self.own = {name: Form(name, self._frames[name]) for name in OWN}
         self._guards: dict[str, Form] = {}
         self._many: dict[str, Form] = {}
+        self._rows: dict[str, Form] = {}
         self._pages: dict[str, Form] = {}
 
     def guard(self, name: str) -> Form:
@@ -123,16 +124,42 @@ class Forms:
         """Return the form that takes arrays: (number from 1, the first row) for each of them."""
         form = self._many.get(name)
         if form is None:
-            plain = self.plain[name]
-            arrays = [f"${n}::{_ARRAYS[kind]}" for n, kind in enumerate(plain.types, 1)]
-            text = self._frames["as_many"].format(
-                arrays=", ".join(arrays),
-                parameters=", ".join(f'"{found}"' for found in plain.parameters),
-                statement=_replaced(self._statements[name], lambda found: f'asked."{found}"'),
-            )
+            statement = _replaced(self._statements[name], lambda found: f'asked."{found}"')
+            text = self._over_arrays("as_many", name, statement=statement)
             form = self._many[name] = Form(f"{name} as many", text)
-            form.parameters = plain.parameters
         return form
+
+    def rows(self, name: str) -> Form:
+        """Return the form of an insert that takes arrays: a row for each of their items."""
+        form = self._rows.get(name)
+        if form is None:
+            insert, _, values = self._statements[name].partition("VALUES")
+            expected = ", ".join(f":{found}" for found in self.plain[name].parameters)
+            if values.strip() != f"({expected})":
+                raise ValueError(f"{name} does more than to insert its parameters")
+            text = self._over_arrays("as_rows", name, insert=insert)
+            form = self._rows[name] = Form(f"{name} as rows", text)
+        return form
+
+    def _over_arrays(self, frame: str, name: str, **parts: str) -> str:
+        """Return a frame around a statement whose parameters come as arrays."""
+        plain = self.plain[name]
+        arrays = [f"${n}::{_ARRAYS[kind]}" for n, kind in enumerate(plain.types, 1)]
+        return self._frames[frame].format(
+            arrays=", ".join(arrays),
+            parameters=", ".join(f'"{found}"' for found in plain.parameters),
+            **parts,
+        )
+
+    def columns(self, name: str, rows: Iterable[Sequence[Value]]) -> tuple[list[Value], list[int]]:
+        """Return the values of rows as arrays for `many` or `rows`, and the format of each."""
+        types = self.plain[name].types
+        columns = zip(*rows, strict=True)
+        arrays = [
+            listed_texts(column) if kind == TEXT else listed(column)
+            for kind, column in zip(types, columns, strict=True)
+        ]
+        return arrays, [int(kind == TEXT) for kind in types]
 
     def page(self, name: str) -> Form:
         """Return the form that stops at a limit of bytes, the last of its parameters."""
@@ -157,6 +184,17 @@ def texts(items: Iterable[str]) -> Value:
 def listed(values: Iterable[Value]) -> Value:
     """Return values as PostgreSQL writes an array of them."""
     return b"{" + b",".join(map(_element, values)) + b"}"
+
+
+def listed_texts(texts: Sequence[Value]) -> Value:
+    """Return texts as PostgreSQL sends a TEXT[]: nothing in them has to be looked at."""
+    parts = [struct.pack(">iiIii", 1, 1, TEXT, len(texts), 1)]
+    for text in texts:
+        if text is None:
+            parts.append(b"\xff\xff\xff\xff")
+        else:
+            parts += (len(text).to_bytes(4, "big"), text)
+    return b"".join(parts)
 
 
 def _element(value: Value) -> bytes:

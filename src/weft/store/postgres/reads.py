@@ -8,7 +8,7 @@ import asyncio
 from typing import Any
 
 from weft.store.database import Page, Params, Row
-from weft.store.postgres.forms import Form, Forms, listed
+from weft.store.postgres.forms import Form, Forms
 from weft.store.postgres.link import Link, told
 from weft.store.postgres.pipe import POINT, Answer, Lost, Question
 
@@ -39,20 +39,21 @@ class _Asked:
 class _Group:
     """What is asked by one query."""
 
-    __slots__ = ("asked", "form", "is_many")
+    __slots__ = ("_columns", "asked", "form", "is_many")
 
     def __init__(self, asked: list[_Asked], forms: Forms) -> None:
         self.asked = asked
         first = asked[0]
         self.is_many = len(asked) > 1 and forms.can_be_many(first.name)
         self.form = forms.many(first.name) if self.is_many else first.form
+        if self.is_many:
+            self._columns = forms.columns(first.name, [one.values for one in asked])
 
     def question(self) -> Question:
         """Return the query."""
         if not self.is_many:
             return Question(self.form, self.asked[0].values, self.asked[0].formats)
-        columns = zip(*(asked.values for asked in self.asked), strict=True)
-        return Question(self.form, [listed(column) for column in columns])
+        return Question(self.form, *self._columns)
 
     def take(self, answer: Answer) -> list[_Asked]:
         """Tell everybody what they asked for; return those who have to ask alone."""

@@ -20,7 +20,7 @@ import psycopg
 from weft.domain.errors import Unavailable
 from weft.store.bells import Bells
 from weft.store.database import Refused, Statement, Write
-from weft.store.postgres.forms import Forms, texts
+from weft.store.postgres.forms import Forms, Value, texts
 from weft.store.postgres.link import LONG_S, PATIENCE_S, Link, told, unavailable
 from weft.store.postgres.pipe import POINT, Answer, Lost, Question, Skipped
 
@@ -40,6 +40,10 @@ _OF_STORES = {
     *("chunk_store_add", "chunk_file_remove", "chunk_file_publish"),
 }
 
+# What a new thread brings along: nothing can stand in its way, and nobody else knows it yet. Those
+# of a batch are one insert for each table.
+_OF_NEW_THREADS = ("thread_insert", "message_insert", "thread_metadata_insert")
+
 logger = logging.getLogger("weft.store")
 
 
@@ -47,7 +51,8 @@ class _Waiting:
     """A write, and whom to tell: who waits for it, and who listens to what it `wakes`."""
 
     __slots__ = (
-        *("done", "is_long", "questions", "sort_key", "statements", "stores", "thread", "wakes"),
+        *("done", "is_long", "is_new", "questions", "sort_key", "statements", "stores", "thread"),
+        "wakes",
     )
 
     def __init__(
@@ -63,6 +68,7 @@ class _Waiting:
         self.done = done
         self.is_long = is_long
         self.wakes = wakes
+        self.is_new = bool(write) and write[0].name == "thread_insert"
         self.thread = _thread_of(write)
         self.stores = {store for statement in write if (store := _store(statement))}
         first = write[0].params.get("id", "") if write else ""  # a write may only wake
@@ -78,10 +84,14 @@ class _Waiting:
 
 
 class _Fault(NamedTuple):
-    """Why a batch was undone; `number` is that of the write which is to blame, if one is."""
+    """Why a batch was undone; `number` is that of the write which is to blame, if one is.
+
+    `is_shared`: it is one of several, and each alone will show which.
+    """
 
     number: int | None
     why: Exception
+    is_shared: bool = False
 
 
 def _thread_of(write: Write) -> tuple[str, str] | None:
@@ -108,6 +118,14 @@ def _store(statement: Statement) -> tuple[str, str] | None:
         return None
     params = statement.params
     return (params.get("vector_store_id") or params["id"], params["project"])
+
+
+class _Part(NamedTuple):
+    """A question of a batch; `number` is that of the write which it is of, if it is of one."""
+
+    number: int | None
+    name: str  # of the statement
+    question: Question
 
 
 class GroupCommit:
@@ -195,6 +213,9 @@ class GroupCommit:
             if fault is None:
                 self._tell(batch)
                 break
+            if fault.is_shared:
+                aside += batch
+                break
             if fault.number is None:
                 for waiting in batch:
                     waiting.tell(told(fault.why))
@@ -221,7 +242,7 @@ class GroupCommit:
 
     async def _commit(self, batch: list[_Waiting]) -> _Fault | None:
         """Store a batch, or nothing of it. Raises: Unavailable."""
-        questions = self._questions(batch)
+        questions, parts = self._questions(batch)
         patience_s = LONG_S if batch[0].is_long else PATIENCE_S
         for _ in range(MAX_CLASHES):
             pipe = await self._link.ready()
@@ -232,20 +253,32 @@ class GroupCommit:
                 if lost.is_sent and await self._was_stored(lost, pipe.backend_pid):
                     return None
                 continue
-            fault = self._fault(batch, answers)
+            fault = _fault(parts, answers)
             if fault is None or not isinstance(fault.why, _CLASHES):
                 return fault
         raise unavailable()
 
-    def _questions(self, batch: list[_Waiting]) -> list[Question | None]:
-        topics = {topic for waiting in batch for topic in waiting.wakes}
-        questions: list[Question | None] = [self._id, *self._locks(batch)]
-        for waiting in batch:
-            questions += waiting.questions
-        if topics:
-            questions.append(Question(self._forms.own["wake"], [texts(topics)]))
-        questions.append(POINT)
-        return questions
+    def _questions(self, batch: list[_Waiting]) -> tuple[list[Question | None], list[_Part]]:
+        """Return a batch as a round, and whose each of its questions is."""
+        parts = [_Part(None, "", self._id)]
+        parts += (_Part(None, "", lock) for lock in self._locks(batch))
+        rows: dict[str, list[list[Value]]] = {name: [] for name in _OF_NEW_THREADS}
+        own = []
+        for which, waiting in enumerate(batch):
+            for statement, question in zip(waiting.statements, waiting.questions, strict=True):
+                name = statement.name
+                if waiting.is_new and name in rows and len(batch) > 1:
+                    rows[name].append(question.values)
+                else:
+                    own.append(_Part(which, name, question))
+        for name, values in rows.items():
+            if values:
+                arrays = Question(self._forms.rows(name), *self._forms.columns(name, values))
+                parts.append(_Part(None, name, arrays))
+        parts += own
+        if topics := {topic for waiting in batch for topic in waiting.wakes}:
+            parts.append(_Part(None, "", Question(self._forms.own["wake"], [texts(topics)])))
+        return [*(part.question for part in parts), POINT], parts
 
     def _locks(self, batch: list[_Waiting]) -> list[Question]:
         """Return what is locked ahead of a batch: threads, then vector stores, each in order."""
@@ -257,27 +290,6 @@ class GroupCommit:
                 ids, projects = zip(*sorted(keys), strict=True)
                 locks.append(Question(self._forms.own[name], [texts(ids), texts(projects)]))
         return locks
-
-    def _fault(self, batch: list[_Waiting], answers: list[Answer]) -> _Fault | None:
-        """Return what undid a batch, and which of its writes is to blame."""
-        found = (
-            (number, answer)
-            for number, answer in enumerate(answers)
-            if isinstance(answer, Exception) and not isinstance(answer, Skipped)
-        )
-        number, answer = next(found, (0, None))
-        if answer is None:
-            return None
-        if isinstance(answer, _CLASHES):
-            return _Fault(None, answer)
-        begin = 1 + len(self._locks(batch))  # behind the id
-        for which, waiting in enumerate(batch):
-            if begin <= number < begin + len(waiting.questions):
-                statement = waiting.statements[number - begin]
-                is_refusal = isinstance(answer, psycopg.Error) and answer.sqlstate == REFUSED
-                return _Fault(which, Refused(statement.name) if is_refusal else answer)
-            begin += len(waiting.questions)
-        return _Fault(None, answer)
 
     # --- after a loss ---------------------------------------------------------------------------
 
@@ -315,3 +327,17 @@ class GroupCommit:
         if answer is None or isinstance(answer, Exception):
             return None
         return str(ask.rows(answer)[0][0])
+
+
+def _fault(parts: list[_Part], answers: list[Answer]) -> _Fault | None:
+    """Return what undid a batch, and which of its writes is to blame, if it is one."""
+    for number, answer in enumerate(answers):
+        if not isinstance(answer, Exception) or isinstance(answer, Skipped):
+            continue
+        if isinstance(answer, _CLASHES) or number >= len(parts):
+            return _Fault(None, answer)
+        which, name, _ = parts[number]
+        is_refusal = isinstance(answer, psycopg.Error) and answer.sqlstate == REFUSED
+        is_shared = which is None and name in _OF_NEW_THREADS
+        return _Fault(which, Refused(name) if is_refusal else answer, is_shared)
+    return None

@@ -13,6 +13,10 @@ SELECT asked.ordinality, found.*
 FROM unnest({arrays}) WITH ORDINALITY AS asked ({parameters})
 CROSS JOIN LATERAL (SELECT * FROM ({statement}) AS answer LIMIT 1) AS found;
 
+-- name: as_rows
+-- One insert for the rows of many writes, which come as arrays.
+{insert} SELECT {parameters} FROM unnest({arrays}) AS asked ({parameters});
+
 -- name: as_page
 -- Rows until the texts of the last column exceed a limit of bytes, but one at least; and how many
 -- there would have been. The length of a long text is known without reading it.
