@@ -192,8 +192,9 @@ class Cutter:
             if not piece:
                 return
             piece = piece if left is None else piece[:left]
-            connection.sendall(piece)
+            # Counted first: whoever has read the last byte may ask at once for the count.
             self.passed += len(piece)
+            connection.sendall(piece)
             left = None if left is None else left - len(piece)
 
 
